@@ -1,0 +1,156 @@
+//! The HTTP API: extracts, calls a service, maps. No rule lives here.
+
+mod answer;
+mod auth;
+mod body;
+mod conversations;
+mod cors;
+mod docs;
+mod envelope;
+mod errors;
+mod guests;
+mod health;
+mod limit;
+mod list;
+mod message;
+mod messages;
+mod openapi;
+mod prefer;
+mod property;
+mod request_id;
+mod routes;
+mod serve;
+mod templates;
+mod types;
+mod webhook;
+mod yaml;
+
+use std::sync::Arc;
+
+use bellhop_service::App;
+use poem::middleware::CatchPanic;
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, get};
+use poem_openapi::{OpenApiService, Tags};
+
+use crate::cors::Cors;
+
+pub use openapi::{openapi_json, openapi_yaml};
+pub use serve::serve;
+
+/// Under which everything but the health checks and the reference stands.
+pub const BASE_PATH: &str = "/api/v1/whatsapp";
+
+/// What a deployment decides about its API.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Web pages that may call the API, such as `https://desk.example`, none by
+    /// default.
+    pub cors_origins: Vec<String>,
+    /// Under which the server is reached; goes into the document that it serves.
+    pub public_url: String,
+}
+
+#[derive(Tags)]
+enum Tag {
+    /// Sending, and what became of it
+    Messages,
+    /// Pre-approved messages, which may be sent at any time
+    Templates,
+    /// All that was said with one guest
+    Conversations,
+    /// Who the hotel writes with
+    Guests,
+    /// The hotel
+    Property,
+    /// The way in from WhatsApp
+    Webhook,
+    /// Every code of the error envelope
+    Errors,
+}
+
+type Resources = (
+    messages::Messages,
+    templates::Templates,
+    conversations::Conversations,
+    guests::Guests,
+    property::PropertyApi,
+    webhook::Webhook,
+    errors::Errors,
+);
+
+fn service() -> OpenApiService<Resources, ()> {
+    let resources = (
+        messages::Messages,
+        templates::Templates,
+        conversations::Conversations,
+        guests::Guests,
+        property::PropertyApi,
+        webhook::Webhook,
+        errors::Errors,
+    );
+    OpenApiService::new(resources, "Bellhop", env!("CARGO_PKG_VERSION"))
+        .description(openapi::DESCRIPTION)
+        .url_prefix(BASE_PATH)
+}
+
+/// The whole HTTP server's endpoint.
+pub fn app(app: App, options: Options) -> impl Endpoint<Output = Response> {
+    let routes = Route::new()
+        .nest(BASE_PATH, service())
+        .at("/", get(docs::root))
+        .at("/docs", get(docs::docs))
+        .at("/openapi.yaml", get(docs::yaml))
+        .at("/openapi.json", get(docs::json))
+        .at("/healthz", get(health::alive))
+        .at("/readyz", get(health::ready))
+        .data(docs::PublicUrl(options.public_url.clone()))
+        .data(app);
+    wrap(routes, options)
+}
+
+/// What stands around every route.
+fn wrap(routes: impl IntoEndpoint<Endpoint: 'static>, options: Options) -> impl Endpoint<Output = Response> {
+    body::prepare();
+    let cors = Arc::new(Cors::new(options.cors_origins));
+    routes
+        .into_endpoint()
+        .with(CatchPanic::new().with_handler(answer::panicked))
+        .around(limit::limit)
+        .around(move |endpoint, request| answer::answer(endpoint, request, Arc::clone(&cors)))
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::http::StatusCode;
+    use poem::test::TestClient;
+    use poem::{handler, web::Json};
+    use serde_json::Value;
+
+    use super::*;
+
+    #[handler]
+    fn panics() -> Json<Value> {
+        panic!("a secret")
+    }
+
+    #[handler]
+    fn fails() -> poem::Result<Json<Value>> {
+        Err(poem::Error::from_string("a secret", StatusCode::BAD_GATEWAY))
+    }
+
+    #[tokio::test]
+    async fn panics_and_surprises_are_answered_without_their_text() {
+        let routes = Route::new().at("/panics", get(panics)).at("/fails", get(fails));
+        let client = TestClient::new(wrap(routes, Options::default()));
+        for path in ["/panics", "/fails"] {
+            let response = client.get(path).header("x-request-id", "r1").send().await;
+            response.assert_status(StatusCode::INTERNAL_SERVER_ERROR);
+            response.assert_header("x-request-id", "r1");
+            let body: Value =
+                serde_json::from_str(&response.0.into_body().into_string().await.unwrap()).unwrap();
+            assert_eq!(body["error"]["code"], "INTERNAL_ERROR");
+            assert_eq!(body["error"]["request_id"], "r1");
+            assert!(!body.to_string().contains("secret"));
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Messages, as answers show them.
+
+use bellhop_domain::content::Content as Stored;
+use bellhop_domain::conversation::Direction;
+use bellhop_domain::provider_error::ProviderError;
+use bellhop_domain::{ConversationId, GuestId, MessageId, MessageStatus};
+use bellhop_service::message::MessageView;
+use poem_openapi::types::Any;
+use poem_openapi::{Object, Union};
+use serde_json::Value;
+
+use crate::types::{JsonObject, Nullable, Timestamp};
+
+/// A message, to or from a guest.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Message {
+    message_id: MessageId,
+    conversation_id: ConversationId,
+    guest_id: GuestId,
+    direction: Direction,
+    /// `text`, `template`, or `unsupported` for what a guest sent and is not understood yet.
+    message_type: String,
+    content: Content,
+    status: MessageStatus,
+    /// WhatsApp's id.
+    wamid: Option<String>,
+    /// The wamid of the message that this one answers.
+    reply_to: Option<String>,
+    staff_member_id: Option<String>,
+    metadata: Option<JsonObject>,
+    /// How often it went, or may have gone, out.
+    attempts: i32,
+    /// When a queued message is tried next.
+    due_at: Option<Timestamp>,
+    created_at: Timestamp,
+    sent_at: Nullable<Timestamp>,
+    delivered_at: Nullable<Timestamp>,
+    read_at: Nullable<Timestamp>,
+    failed_at: Option<Timestamp>,
+    /// Why it failed or waits, in words.
+    failure_reason: Nullable<String>,
+    /// WhatsApp's last refusal.
+    failure: Option<Failure>,
+    /// Since when it is uncertain whether the message left.
+    in_doubt_since: Option<Timestamp>,
+    /// WhatsApp took it twice.
+    sent_twice: bool,
+}
+
+/// What a message says, in the shape in which it is sent.
+#[derive(Debug, Union)]
+enum Content {
+    Text(TextContent),
+    Template(TemplateContent),
+    Unsupported(UnsupportedContent),
+}
+
+#[derive(Debug, Object)]
+struct TextContent {
+    text: String,
+}
+
+#[derive(Debug, Object)]
+struct TemplateContent {
+    template_name: String,
+    language: String,
+    parameters: JsonObject,
+    /// What the guest reads.
+    text: String,
+}
+
+#[derive(Debug, Object)]
+struct UnsupportedContent {
+    /// WhatsApp's word for the kind.
+    original_type: String,
+    /// What WhatsApp delivered.
+    payload: Any<Value>,
+}
+
+/// WhatsApp's reason for not taking or not delivering a message.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+struct Failure {
+    code: i64,
+    title: String,
+    details: Option<String>,
+}
+
+/// What became of a message.
+#[derive(Debug, Object)]
+pub struct DeliveryStatus {
+    message_id: MessageId,
+    status: MessageStatus,
+    sent_at: Nullable<Timestamp>,
+    delivered_at: Nullable<Timestamp>,
+    read_at: Nullable<Timestamp>,
+    failure_reason: Nullable<String>,
+}
+
+impl From<Stored> for Content {
+    fn from(content: Stored) -> Self {
+        match content {
+            Stored::Text(text) => Self::Text(TextContent { text: text.text }),
+            Stored::Template(template) => {
+                let parameters = template.parameters.into_iter().map(|(name, text)| (name, text.into()));
+                Self::Template(TemplateContent {
+                    template_name: template.template_name.into(),
+                    language: template.language.into(),
+                    parameters: JsonObject(parameters.collect()),
+                    text: template.text,
+                })
+            }
+            Stored::Unsupported(item) => Self::Unsupported(UnsupportedContent {
+                original_type: item.original_type,
+                payload: Any(item.payload),
+            }),
+        }
+    }
+}
+
+impl From<ProviderError> for Failure {
+    fn from(error: ProviderError) -> Self {
+        Self { code: error.code, title: error.title, details: error.details }
+    }
+}
+
+impl From<MessageView> for Message {
+    fn from(view: MessageView) -> Self {
+        Self {
+            failure_reason: Nullable(view.failure_reason()),
+            message_id: view.message_id,
+            conversation_id: view.conversation_id,
+            guest_id: view.guest_id,
+            direction: view.direction,
+            message_type: view.content.kind().to_owned(),
+            content: view.content.into(),
+            status: view.status,
+            wamid: view.wamid,
+            reply_to: view.reply_to,
+            staff_member_id: view.staff_member_id,
+            metadata: view.metadata.map(JsonObject::of),
+            attempts: view.attempts,
+            due_at: view.due_at.map(Timestamp),
+            created_at: view.created_at.into(),
+            sent_at: Nullable::from(view.sent_at),
+            delivered_at: Nullable::from(view.delivered_at),
+            read_at: Nullable::from(view.read_at),
+            failed_at: view.failed_at.map(Timestamp),
+            failure: view.failure.map(Failure::from),
+            in_doubt_since: view.in_doubt_since.map(Timestamp),
+            sent_twice: view.sent_twice,
+        }
+    }
+}
+
+impl From<MessageView> for DeliveryStatus {
+    fn from(view: MessageView) -> Self {
+        Self {
+            message_id: view.message_id,
+            status: view.status,
+            sent_at: Nullable::from(view.sent_at),
+            delivered_at: Nullable::from(view.delivered_at),
+            read_at: Nullable::from(view.read_at),
+            failure_reason: Nullable(view.failure_reason()),
+        }
+    }
+}

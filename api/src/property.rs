@@ -1,0 +1,95 @@
+//! The hotel that a token belongs to.
+
+use bellhop_domain::PropertyId;
+use bellhop_domain::settings::InDoubtPolicy;
+use bellhop_service::property::{PropertyChange, PropertyView};
+use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+
+use crate::Tag;
+use crate::auth::{Authorized, ChangeProperty, ReadProperty};
+use crate::body::JsonBody;
+use crate::envelope::ApiError;
+use crate::types::{Nullable, Timestamp};
+
+/// A hotel.
+#[derive(Debug, Object)]
+struct Property {
+    property_id: PropertyId,
+    name: String,
+    /// IANA name.
+    time_zone: String,
+    /// The ISO 3166 code of the country in which numbers without `+` are read.
+    default_country: Nullable<String>,
+    /// The language of templates when a send names none.
+    default_language: String,
+    /// What becomes of a message whose fate stays unknown.
+    in_doubt_policy: InDoubtPolicy,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// What to change. A field that is absent or `null` stays as it is.
+#[derive(Debug, Object)]
+struct ChangeOfProperty {
+    #[oai(validator(min_length = 1, max_length = 200))]
+    name: Option<String>,
+    /// IANA name.
+    time_zone: Option<String>,
+    /// ISO 3166 code.
+    default_country: Option<String>,
+    default_language: Option<String>,
+    in_doubt_policy: Option<InDoubtPolicy>,
+}
+
+impl From<PropertyView> for Property {
+    fn from(view: PropertyView) -> Self {
+        Self {
+            property_id: view.property_id,
+            name: view.name,
+            time_zone: view.time_zone,
+            default_country: Nullable(view.default_country),
+            default_language: view.default_language,
+            in_doubt_policy: view.in_doubt_policy,
+            created_at: view.created_at.into(),
+            updated_at: view.updated_at.into(),
+        }
+    }
+}
+
+impl From<ChangeOfProperty> for PropertyChange {
+    fn from(change: ChangeOfProperty) -> Self {
+        Self {
+            name: change.name,
+            time_zone: change.time_zone,
+            default_country: change.default_country,
+            default_language: change.default_language,
+            in_doubt_policy: change.in_doubt_policy,
+        }
+    }
+}
+
+pub struct PropertyApi;
+
+#[OpenApi(tag = "Tag::Property")]
+impl PropertyApi {
+    /// The token's hotel
+    ///
+    /// For every role.
+    #[oai(path = "/property", method = "get", operation_id = "get_property")]
+    async fn get(&self, auth: Authorized<ReadProperty>) -> Result<Json<Property>, ApiError> {
+        Ok(Json(auth.app.property(&auth.caller).await?.into()))
+    }
+
+    /// Change the token's hotel
+    ///
+    /// For admins.
+    #[oai(path = "/property", method = "patch", operation_id = "update_property")]
+    async fn update(
+        &self,
+        auth: Authorized<ChangeProperty>,
+        body: JsonBody<ChangeOfProperty>,
+    ) -> Result<Json<Property>, ApiError> {
+        Ok(Json(auth.app.change_property(&auth.caller, body.value.into()).await?.into()))
+    }
+}

@@ -1,0 +1,140 @@
+//! The document says what the server does.
+
+use std::collections::BTreeSet;
+
+use bellhop_api::Options;
+use poem::http::Method;
+use serde_json::Value;
+
+use crate::support::{BASE, World};
+
+fn document() -> Value {
+    serde_json::from_str(&bellhop_api::openapi_json()).unwrap()
+}
+
+fn operations(document: &Value) -> Vec<(String, String, &Value)> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    let all = paths.flat_map(|(path, item)| {
+        let methods = item.as_object().unwrap().iter();
+        methods.map(|(method, operation)| (path.clone(), method.clone(), operation))
+    });
+    all.collect()
+}
+
+fn visit<'a>(value: &'a Value, see: &mut impl FnMut(&'a Value)) {
+    see(value);
+    match value {
+        Value::Array(list) => list.iter().for_each(|value| visit(value, see)),
+        Value::Object(map) => map.values().for_each(|value| visit(value, see)),
+        _ => {}
+    }
+}
+
+#[test]
+fn operations_have_their_own_names_under_the_base_path() {
+    let document = document();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut seen = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        assert!(path.starts_with(BASE), "{path}");
+        let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path}"));
+        assert!(id.contains('_') && seen.insert(id), "{id}");
+        assert!(operation["summary"].is_string() && operation["tags"][0].is_string(), "{id}");
+        let public = path.ends_with("/webhook") || path.ends_with("/errors");
+        assert_eq!(operation["security"].is_null(), public, "{id}");
+        assert_eq!(operation["responses"]["401"].is_null(), path.ends_with("/errors"), "{id}");
+    }
+    assert_eq!(seen.len(), 19);
+}
+
+#[test]
+fn references_resolve_and_nothing_of_3_0_is_left() {
+    let document = document();
+    visit(&document, &mut |value| {
+        if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
+            assert!(document.pointer(&reference[1..]).is_some(), "{reference}");
+        }
+        assert!(value.get("nullable").is_none_or(|key| !key.is_boolean()));
+        assert!(value.get("exclusiveMinimum").is_none_or(|key| !key.is_boolean()));
+        assert!(value.get("application/json; charset=utf-8").is_none());
+    });
+}
+
+#[test]
+fn keys_that_guides_read_are_required_and_nullable() {
+    let document = document();
+    let schema = |name: &str| document["components"]["schemas"][name].clone();
+    for (name, key) in [
+        ("DeliveryStatus", "sent_at"),
+        ("DeliveryStatus", "delivered_at"),
+        ("DeliveryStatus", "read_at"),
+        ("DeliveryStatus", "failure_reason"),
+        ("WindowInfo", "window_expires_at"),
+        ("ConversationWithMessages", "messages_next_cursor"),
+    ] {
+        let schema = schema(name);
+        assert!(schema["required"].as_array().unwrap().contains(&key.into()), "{name}.{key}");
+        assert_eq!(schema["properties"][key]["type"], serde_json::json!(["string", "null"]), "{name}.{key}");
+    }
+    let message = schema("Message");
+    assert!(!message["required"].as_array().unwrap().contains(&"reply_to".into()));
+    assert_eq!(message["properties"]["reply_to"]["type"], "string");
+}
+
+#[tokio::test]
+async fn answers_fit_their_schemas() {
+    let world = World::new().await;
+    let conversation = world.guest_writes("hi").await;
+    let send = serde_json::json!({"guest_phone": "+1234567890", "template_name": "service_followup"});
+    let sent = world.post("/templates/send", send).await;
+    let message = sent.json()["message_id"].as_str().unwrap().to_owned();
+    fits("/templates/send", "post", &sent.ok(202));
+    for (pattern, path) in [
+        ("/conversations", "/conversations".to_owned()),
+        ("/conversations/{conversation_id}", format!("/conversations/{conversation}")),
+        (
+            "/conversations/{conversation_id}/window-status",
+            format!("/conversations/{conversation}/window-status"),
+        ),
+        ("/messages", "/messages".to_owned()),
+        ("/messages/{message_id}", format!("/messages/{message}")),
+        ("/messages/{message_id}/status", format!("/messages/{message}/status")),
+        ("/templates", "/templates".to_owned()),
+        ("/templates/{name}", "/templates/welcome_checkin".to_owned()),
+        ("/guests", "/guests?phone=%2B1234567890".to_owned()),
+        ("/property", "/property".to_owned()),
+        ("/errors", "/errors".to_owned()),
+    ] {
+        fits(pattern, "get", &world.get(&path).await.ok(200));
+    }
+}
+
+fn fits(pattern: &str, method: &str, answer: &Value) {
+    let document = document();
+    let responses = &document["paths"][format!("{BASE}{pattern}")][method]["responses"];
+    let status = if responses["202"].is_null() { "200" } else { "202" };
+    let mut schema = responses[status]["content"]["application/json"]["schema"].clone();
+    schema["components"] = document["components"].clone();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    let wrong: Vec<_> =
+        validator.iter_errors(answer).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(wrong.is_empty(), "{pattern}: {wrong:#?}");
+}
+
+#[tokio::test]
+async fn the_document_and_its_reader_are_served() {
+    let world = World::new().await;
+    let at = async |path: &str| world.request(Method::GET, path).send().await;
+    let yaml = at("~/openapi.yaml").await;
+    assert_eq!(yaml.text, bellhop_api::openapi_yaml());
+    assert_eq!(at("~/openapi.json").await.json(), document());
+    let options = Options { public_url: "https://bellhop.example".into(), ..Options::default() };
+    let deployed = World::with(options).await.request(Method::GET, "~/openapi.json").send().await.json();
+    assert_eq!(deployed["servers"][0]["url"], "/");
+    assert_eq!(deployed["servers"][1]["url"], "https://bellhop.example");
+    let docs = at("~/docs").await;
+    assert!(docs.header("content-type").unwrap().starts_with("text/html"));
+    assert!(docs.text.contains("url: '/openapi.json'") && docs.text.contains("SwaggerUIBundle"));
+    // Everything is inside: no script or style is fetched from anywhere.
+    assert!(!docs.text.contains("<script src") && !docs.text.contains("<link "));
+}

@@ -1,0 +1,10 @@
+//! The API as a front end meets it: over its own endpoint, with a real database.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod contract;
+mod document;
+mod failures;
+mod sending;
+mod server;
+mod support;

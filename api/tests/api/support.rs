@@ -1,0 +1,400 @@
+//! An application with a real database and a provider that does what a test tells it.
+
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bellhop_api::Options;
+use bellhop_domain::answer::{Accepted, Answer};
+use bellhop_domain::content::{Content, Text, Unsupported};
+use bellhop_domain::guest::Recipient;
+use bellhop_domain::inbound::{Change, InboundKind, InboundMessage, Item, Sender, StatusUpdate, Unreadable};
+use bellhop_domain::ports::{
+    Cipher, CipherError, Clock, Hint, Line, NumberInfo, Outbound, Pace, Permit, Provider, ProviderFailure,
+    Queue, QueueError, RateLimiter, Subscription, WindowStore, WindowStoreError,
+};
+use bellhop_domain::rights::Role;
+use bellhop_domain::template::{ParameterFormat, TemplateDefinition};
+use bellhop_domain::webhook::VerifiedWebhook;
+use bellhop_domain::{ConnectionId, ConversationId, PropertyId, Secret};
+use bellhop_migration::{Migrator, MigratorTrait};
+use bellhop_service::connection::NewConnection;
+use bellhop_service::property::PropertyChange;
+use bellhop_service::{App, Config, Database, Ports};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use hmac::{Hmac, KeyInit, Mac};
+use poem::endpoint::BoxEndpoint;
+use poem::http::{HeaderMap, Method, StatusCode};
+use poem::test::TestClient;
+use poem::{EndpointExt, Response};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+pub const BASE: &str = "/api/v1/whatsapp";
+pub const APP_SECRET: &str = "app secret";
+pub const VERIFY_TOKEN: &str = "verify token";
+pub const GUEST: &str = "+1234567890";
+
+/// A hotel with three tokens, behind its API.
+pub struct World {
+    pub client: TestClient<BoxEndpoint<'static, Response>>,
+    pub app: App,
+    pub provider: Arc<FakeProvider>,
+    pub clock: Arc<FakeClock>,
+    pub staff: String,
+    pub admin: String,
+    pub partner: String,
+    _folder: tempfile::TempDir,
+}
+
+/// What came back.
+pub struct Answered {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answered {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The JSON of an answer with this status.
+    #[track_caller]
+    pub fn ok(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self.json()
+    }
+
+    /// The error of an answer in the envelope, with its code.
+    #[track_caller]
+    pub fn error(&self, status: u16, code: &str) -> Value {
+        let body = self.ok(status);
+        let error = body["error"].clone();
+        let mut keys: Vec<_> = error.as_object().unwrap().keys().cloned().collect();
+        keys.sort();
+        assert_eq!(keys, ["code", "details", "message", "recovery_options", "request_id"], "{body}");
+        assert_eq!(error["code"], code, "{body}");
+        assert!(error["details"].is_object());
+        assert!(!error["recovery_options"].as_array().unwrap().is_empty());
+        assert_eq!(error["request_id"].as_str(), self.header("x-request-id"));
+        error
+    }
+
+    /// The fields that a 400 names.
+    #[track_caller]
+    pub fn wrong_fields(&self) -> Vec<String> {
+        let error = self.error(400, "VALIDATION_FAILED");
+        let fields = error["details"]["fields"].as_array().unwrap();
+        fields.iter().map(|f| f["field"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub async fn with(options: Options) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (provider, clock) = (Arc::new(FakeProvider::default()), Arc::new(FakeClock::default()));
+        let ports = Ports {
+            provider: provider.clone(),
+            queue: Arc::new(Nowhere),
+            windows: Arc::new(Nowhere),
+            limiter: Arc::new(Nowhere),
+            cipher: Arc::new(Nowhere),
+            clock: clock.clone(),
+        };
+        let config = Config {
+            lease: Duration::from_secs(5),
+            in_doubt_horizon: Duration::from_secs(1),
+            callback_url: "http://localhost/webhook".into(),
+        };
+        let app = App::new(database(&folder).await, ports, config);
+        let hotel = hotel(&app, "Grand Plaza", "1").await;
+        app.sync_connections().await.unwrap();
+        let token = async |role| app.issue_token(hotel, role, "test").await.unwrap().expose().to_owned();
+        Self {
+            client: TestClient::new(bellhop_api::app(app.clone(), options).boxed()),
+            staff: token(Role::Staff).await,
+            admin: token(Role::Admin).await,
+            partner: token(Role::Partner).await,
+            app,
+            provider,
+            clock,
+            _folder: folder,
+        }
+    }
+
+    /// A request of nobody; a path after `~` stands outside of the base path.
+    pub fn request(&self, method: Method, path: &str) -> Ask<'_> {
+        let path = path.strip_prefix('~').map_or_else(|| format!("{BASE}{path}"), str::to_owned);
+        Ask { world: self, method, path, headers: Vec::new(), body: None }
+    }
+
+    /// As staff.
+    pub async fn get(&self, path: &str) -> Answered {
+        self.request(Method::GET, path).token(&self.staff).send().await
+    }
+
+    /// As staff.
+    pub async fn post(&self, path: &str, body: Value) -> Answered {
+        self.request(Method::POST, path).token(&self.staff).json(body).send().await
+    }
+
+    /// A signed webhook.
+    pub async fn webhook(&self, body: Value) -> Answered {
+        let body = body.to_string();
+        let signature = sign(body.as_bytes(), APP_SECRET);
+        self.request(Method::POST, "/webhook")
+            .header("x-hub-signature-256", &signature)
+            .body(body)
+            .send()
+            .await
+    }
+
+    /// The guest writes, which opens the window. Returns the conversation's id.
+    pub async fn guest_writes(&self, text: &str) -> String {
+        let body = json!({"from": "1234567890", "text": text, "wamid": format!("in.{text}")});
+        self.webhook(body).await.ok(200);
+        let list = self.get("/conversations?guest_phone=%2B1234567890").await.ok(200);
+        list["data"][0]["conversation_id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A second hotel, or the first one.
+pub async fn hotel(app: &App, name: &str, number: &str) -> PropertyId {
+    let change = PropertyChange { default_country: Some("IL".into()), ..Default::default() };
+    let id = app.create_property(name, change).await.unwrap();
+    let line = Line {
+        base_url: "http://localhost".into(),
+        api_version: "v23.0".into(),
+        phone_number_id: number.into(),
+        waba_id: format!("waba{number}"),
+        access_token: Secret::new("token"),
+    };
+    let connection = NewConnection {
+        line,
+        display_phone_number: format!("+1555000000{number}"),
+        app_secret: Secret::new(APP_SECRET),
+        verify_token: Secret::new(VERIFY_TOKEN),
+    };
+    app.connect(id, connection).await.unwrap();
+    id
+}
+
+async fn database(folder: &tempfile::TempDir) -> Database {
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("test.db").display());
+    let open = async |most| -> DatabaseConnection {
+        let mut options = ConnectOptions::new(&url);
+        options.max_connections(most).sqlx_logging(false);
+        sea_orm::Database::connect(options).await.unwrap()
+    };
+    let writer = open(1).await;
+    writer.execute_unprepared("PRAGMA journal_mode=WAL").await.unwrap();
+    Migrator::up(&writer, None).await.unwrap();
+    Database::new(writer, open(4).await)
+}
+
+pub fn sign(body: &[u8], secret: &str) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(body).finalize();
+    let hex: String = mac.into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256={hex}")
+}
+
+/// A request in the making.
+pub struct Ask<'a> {
+    world: &'a World,
+    method: Method,
+    path: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Option<poem::Body>,
+}
+
+impl Ask<'_> {
+    pub fn token(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.as_bytes().to_vec()));
+        self
+    }
+
+    pub fn raw_header(mut self, name: &str, value: &[u8]) -> Self {
+        self.headers.push((name.to_owned(), value.to_vec()));
+        self
+    }
+
+    pub fn json(self, body: Value) -> Self {
+        self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    pub fn body(mut self, body: impl Into<poem::Body>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    pub async fn send(self) -> Answered {
+        let mut request = self.world.client.request(self.method, self.path);
+        for (name, value) in self.headers {
+            request = request.header(name, poem::http::HeaderValue::from_bytes(&value).unwrap());
+        }
+        let response = match self.body {
+            Some(body) => request.body(body).send().await,
+            None => request.send().await,
+        };
+        let (parts, body) = response.0.into_parts();
+        Answered { status: parts.status, headers: parts.headers, text: body.into_string().await.unwrap() }
+    }
+}
+
+#[derive(Default)]
+pub struct FakeClock(AtomicI64);
+
+impl FakeClock {
+    pub fn advance(&self, by: TimeDelta) {
+        self.0.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now().trunc_subsecs(3) + TimeDelta::milliseconds(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Takes every message unless told otherwise.
+#[derive(Default)]
+pub struct FakeProvider {
+    pub answer: Mutex<Option<Answer>>,
+    pub sends: AtomicUsize,
+}
+
+#[async_trait]
+impl Provider for FakeProvider {
+    async fn send(&self, _: &Line, message: &Outbound) -> Answer {
+        self.sends.fetch_add(1, Ordering::SeqCst);
+        let wamid = format!("wamid.{}", message.attempt);
+        let accepted = Accepted { wamid, wa_id: None, bsuid: None };
+        self.answer.lock().unwrap().clone().unwrap_or(Answer::Accepted(accepted))
+    }
+
+    async fn templates(&self, _: &Line) -> Result<Vec<TemplateDefinition>, ProviderFailure> {
+        let template = |name: &str, language: &str, body: Value| TemplateDefinition {
+            provider_id: format!("{name}.{language}"),
+            name: name.parse().unwrap(),
+            language: language.parse().unwrap(),
+            category: "UTILITY".into(),
+            status: "APPROVED".into(),
+            parameter_format: ParameterFormat::Named,
+            components: json!([body]),
+            quality: None,
+            rejection_reason: None,
+        };
+        let example = json!({"body_text_named_params": [{"param_name": "room", "example": "205"}]});
+        let welcome = json!({"type": "BODY", "text": "Welcome to room {{room}}", "example": example});
+        Ok(vec![
+            template("welcome_checkin", "en", welcome),
+            template("welcome_checkin", "he", json!({"type": "BODY", "text": "שלום {{room}}"})),
+            template("service_followup", "en", json!({"type": "BODY", "text": "How was it?"})),
+        ])
+    }
+
+    async fn number(&self, _: &Line) -> Result<NumberInfo, ProviderFailure> {
+        Ok(NumberInfo { display_phone_number: "+15550000001".into(), throughput: None, quality_rating: None })
+    }
+
+    async fn register_callback(&self, _: &Line, _: &str, _: &Secret) -> Result<(), ProviderFailure> {
+        Ok(())
+    }
+
+    fn read_webhook(&self, webhook: &VerifiedWebhook) -> Result<Vec<Change>, Unreadable> {
+        let no = |why: &str| Unreadable { what: "webhook".into(), why: why.into() };
+        let raw: Value = serde_json::from_slice(webhook.body()).map_err(|_| no("is not JSON"))?;
+        let text = |key: &str| raw[key].as_str().map(str::to_owned);
+        let wamid = text("wamid").ok_or_else(|| no("no wamid"))?;
+        let timestamp = Utc::now().trunc_subsecs(3);
+        let item = match text("status") {
+            Some(status) => Item::Status(StatusUpdate {
+                wamid,
+                status: status.parse().map_err(|_| no("status"))?,
+                timestamp,
+                attempt: None,
+                wa_id: None,
+                bsuid: None,
+                error: None,
+            }),
+            None => Item::Message(InboundMessage {
+                wamid,
+                from: Sender { wa_id: text("from"), bsuid: text("bsuid"), ..Default::default() },
+                timestamp,
+                kind: InboundKind::Message,
+                content: match text("text") {
+                    Some(text) => Content::Text(Text { text }),
+                    None => Content::Unsupported(Unsupported {
+                        original_type: "order".into(),
+                        payload: raw.clone(),
+                    }),
+                },
+                reply_to: None,
+            }),
+        };
+        Ok(vec![Change {
+            waba_id: "waba1".into(),
+            phone_number_id: Some("1".into()),
+            field: "messages".into(),
+            raw,
+            items: vec![Ok(item)],
+        }])
+    }
+}
+
+/// A queue, cache, limiter and cipher that do nothing.
+struct Nowhere;
+
+#[async_trait]
+impl Queue for Nowhere {
+    async fn publish(&self, _: &Hint) -> Result<(), QueueError> {
+        Ok(())
+    }
+
+    async fn subscribe(&self) -> Result<Box<dyn Subscription>, QueueError> {
+        Err(QueueError("there is none".into()))
+    }
+}
+
+#[async_trait]
+impl WindowStore for Nowhere {
+    async fn get(&self, _: ConversationId) -> Result<Option<DateTime<Utc>>, WindowStoreError> {
+        Ok(None)
+    }
+
+    async fn put(&self, _: ConversationId, _: DateTime<Utc>) -> Result<(), WindowStoreError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl RateLimiter for Nowhere {
+    async fn acquire(&self, _: ConnectionId, _: &Recipient, _: Pace, _: Duration) -> Permit {
+        Permit::Granted { after: Duration::ZERO }
+    }
+}
+
+impl Cipher for Nowhere {
+    fn encrypt(&self, plain: &Secret, _: &str) -> Vec<u8> {
+        plain.expose().as_bytes().to_vec()
+    }
+
+    fn decrypt(&self, sealed: &[u8], _: &str) -> Result<Secret, CipherError> {
+        Ok(Secret::new(String::from_utf8(sealed.to_vec()).map_err(|_| CipherError)?))
+    }
+}

@@ -1,0 +1,24 @@
+//! What became of one call to the provider.
+
+use crate::provider_error::ProviderError;
+
+/// The outcome of one attempt, as far as the caller can know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// 200 with a readable wamid.
+    Accepted(Accepted),
+    /// An error with the provider's envelope and a code: it did not take the message.
+    Refused(ProviderError),
+    /// No connection came about, so no byte of the request left.
+    NeverSent { reason: String },
+    /// Timeout, lost connection, unreadable answer: it may or may not have been taken.
+    Unknown { reason: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    pub wamid: String,
+    /// The account that the provider found behind the number.
+    pub wa_id: Option<String>,
+    pub bsuid: Option<String>,
+}

@@ -1,0 +1,43 @@
+//! The names of what is recorded in the event log.
+
+use crate::status::MessageStatus;
+use crate::text_enum;
+
+text_enum! {
+    /// What happened. Written in the transaction of the change itself.
+    EventType {
+        InboundMessage = "inbound_message",
+        MessageQueued = "message_queued",
+        MessageSent = "message_sent",
+        MessageDelivered = "message_delivered",
+        MessageRead = "message_read",
+        MessageFailed = "message_failed",
+        MessageExpired = "message_expired",
+        MessageInDoubt = "message_in_doubt",
+        ConversationOpened = "conversation_opened",
+        ConversationResolved = "conversation_resolved",
+        ConversationReopened = "conversation_reopened",
+        WindowOpened = "window_opened",
+        GuestCreated = "guest_created",
+        GuestUpdated = "guest_updated",
+        GuestMerged = "guest_merged",
+        TemplateStatusChanged = "template_status_changed",
+    }
+}
+
+impl EventType {
+    /// The event that tells of a message's arrival in `status`, if anybody is told.
+    pub const fn of_status(status: MessageStatus) -> Option<Self> {
+        match status {
+            MessageStatus::Queued => Some(Self::MessageQueued),
+            MessageStatus::Sent => Some(Self::MessageSent),
+            MessageStatus::Delivered => Some(Self::MessageDelivered),
+            MessageStatus::Read => Some(Self::MessageRead),
+            MessageStatus::Failed => Some(Self::MessageFailed),
+            MessageStatus::Expired => Some(Self::MessageExpired),
+            MessageStatus::InDoubt => Some(Self::MessageInDoubt),
+            MessageStatus::Received => Some(Self::InboundMessage),
+            MessageStatus::Scheduled | MessageStatus::Sending | MessageStatus::Cancelled => None,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What the use cases need from the outside, as object-safe traits.
+//!
+//! A port exists where there are two implementations, or where a test must hold time or the
+//! network. The database is none.
+
+mod cipher;
+mod clock;
+mod provider;
+mod queue;
+mod rate_limiter;
+mod window_store;
+
+pub use cipher::{Cipher, CipherError};
+pub use clock::Clock;
+pub use provider::{Line, NumberInfo, Outbound, OutboundBody, Provider, ProviderFailure, TemplateParameter};
+pub use queue::{Acknowledge, Delivery, Hint, Queue, QueueError, Subscription};
+pub use rate_limiter::{Pace, Permit, RateLimiter};
+pub use window_store::{WindowStore, WindowStoreError};

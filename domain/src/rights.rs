@@ -1,0 +1,42 @@
+//! Who may do what.
+
+use crate::text_enum;
+
+text_enum! {
+    /// The role of an API token.
+    Role {
+        /// The front desk.
+        Staff = "staff",
+        /// Connects numbers, submits templates, changes the property.
+        Admin = "admin",
+        /// A PMS or CRM vendor.
+        Partner = "partner",
+    }
+}
+
+/// Something that a token may be allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    SendMessages,
+    ReadConversations,
+    ResolveConversations,
+    ReadGuests,
+    ReadTemplates,
+    ReadProperty,
+    ChangeProperty,
+}
+
+impl Role {
+    /// The one table of rights.
+    pub const fn may(self, right: Right) -> bool {
+        match right {
+            Right::SendMessages
+            | Right::ReadConversations
+            | Right::ResolveConversations
+            | Right::ReadGuests
+            | Right::ReadTemplates => matches!(self, Self::Staff | Self::Admin),
+            Right::ReadProperty => matches!(self, Self::Staff | Self::Admin | Self::Partner),
+            Right::ChangeProperty => matches!(self, Self::Admin),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The harness of the end-to-end suite: a real Bellhop, a real simulator, and clients for both.
+
+mod client;
+mod hotel;
+mod process;
+pub mod services;
+mod simulator;
+
+pub use client::{Answer, Api, text_to};
+pub use hotel::{Hotel, settings};
+pub use process::{BellhopProcess, binary};
+pub use simulator::Phones;
+
+use std::time::Duration;
+
+/// How long anything may take before a test gives up. Generous: the machines are small and shared.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks again until the answer is `Some`; panics with `what` when patience ends.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = ask().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,144 @@
+//! `kill -9` at random moments: nothing lost, nothing doubled.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bellhop_e2e::{Api, BellhopProcess, Phones, eventually, text_to};
+use reqwest::Method;
+use serde_json::json;
+use tokio::sync::RwLock;
+
+const CLIENTS: usize = 8;
+const EACH: usize = 25;
+const KILLS: usize = 5;
+
+/// Sends its share, each until it is accepted, as a front end does that got no answer: the same
+/// request with the same key. The ids of what was accepted.
+async fn client(number: usize, api: Arc<RwLock<Option<Api>>>) -> Vec<String> {
+    let mut accepted = Vec::new();
+    for n in 0..EACH {
+        let key = format!("{number}-{n}");
+        let body = text_to(&guest(number), &format!("message {key}"));
+        accepted.push(
+            eventually(&format!("message {key} to be accepted"), || async {
+                let api = api.read().await.clone()?;
+                let headers = [("Idempotency-Key", key.as_str())];
+                let answer = api.try_ask(Method::POST, "/messages/send", Some(&body), &headers).await.ok()?;
+                let body = answer.expect(202);
+                body["message_id"].as_str().map(str::to_owned)
+            })
+            .await,
+        );
+    }
+    accepted
+}
+
+fn guest(number: usize) -> String {
+    format!("+1415555{:04}", 1000 + number)
+}
+
+#[tokio::test]
+async fn killed_at_random_moments_it_loses_and_doubles_nothing() {
+    let webhooks = json!({"latency_ms": 30});
+    let in_doubt = kill_while_sending(webhooks).await;
+    println!("with webhooks: {in_doubt} still in doubt when last looked at");
+}
+
+/// Without echoes every doubt stays one until they come, so that none can hide.
+#[tokio::test]
+async fn killed_while_webhooks_are_silent_it_doubts_no_more_than_was_on_the_wire() {
+    let silent = json!({"latency_ms": 30, "webhooks": {"silent": true}});
+    let in_doubt = kill_while_sending(silent).await;
+    println!("in silence: {in_doubt} in doubt");
+}
+
+/// Sends 200 messages while the process is killed again and again. How many were in doubt.
+async fn kill_while_sending(faults: serde_json::Value) -> usize {
+    let phones = Phones::start(1).await;
+    let data_dir = tempfile::tempdir().unwrap();
+    let more = [("BELLHOP_SEND_LEASE_SECONDS", "2"), ("BELLHOP_SWEEP_INTERVAL_MS", "200")];
+    let mut process = BellhopProcess::start(data_dir.path(), &phones.url, &more).await;
+    for number in 0..CLIENTS {
+        phones.guest(json!({"phone": guest(number)})).await;
+        phones.writes(&guest(number), "hello").await;
+        process.api.conversation_of(&guest(number)).await;
+    }
+    phones.faults(faults).await;
+    let api = Arc::new(RwLock::new(Some(process.api.clone())));
+    let clients: Vec<_> = (0..CLIENTS).map(|n| tokio::spawn(client(n, Arc::clone(&api)))).collect();
+    let mut on_the_wire = 0;
+    for _ in 0..KILLS {
+        tokio::time::sleep(random_moment()).await;
+        *api.write().await = None;
+        process.kill().await;
+        // One message of a conversation at a time, so no more than this can have been under way.
+        on_the_wire += CLIENTS;
+        process = BellhopProcess::start(data_dir.path(), &phones.url, &more).await;
+        *api.write().await = Some(process.api.clone());
+    }
+    let mut accepted = Vec::new();
+    for client in clients {
+        accepted.extend(client.await.unwrap());
+    }
+    assert_eq!(accepted.iter().collect::<HashSet<_>>().len(), CLIENTS * EACH);
+
+    // Each comes to rest. What reached the simulator did so once.
+    let mut in_doubt = Vec::new();
+    for id in &accepted {
+        let message = process.api.until(id, &["sent", "delivered", "read", "in_doubt"]).await;
+        if message["status"] == "in_doubt" {
+            in_doubt.push(id.clone());
+        }
+    }
+    assert!(in_doubt.len() <= on_the_wire, "{} in doubt, {on_the_wire} on the wire at most", in_doubt.len());
+    let mut sends: HashMap<String, usize> = HashMap::new();
+    for send in phones.ledger().await {
+        let echo = send["biz_opaque_callback_data"].as_str().unwrap().to_owned();
+        *sends.entry(echo.split('.').next().unwrap().to_owned()).or_default() += 1;
+    }
+    for id in &accepted {
+        let times = sends.get(id).copied().unwrap_or(0);
+        let message = process.api.get(&format!("/messages/{id}")).await.expect(200);
+        assert!(times <= 1, "{id} left {times} times: {message}");
+        if message["status"] != "in_doubt" {
+            assert_eq!(times, 1, "{message}");
+        }
+    }
+    // The echoes settle every doubt whose attempt did reach it.
+    phones.no_faults().await;
+    for id in in_doubt.iter().filter(|id| sends.contains_key(*id)) {
+        process.api.until(id, &["sent", "delivered", "read"]).await;
+    }
+    process.kill().await;
+    in_doubt.len()
+}
+
+/// Somewhere within the time that the sends take.
+fn random_moment() -> Duration {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Duration::from_millis(100 + u64::from(now.subsec_micros() % 400))
+}
+
+#[tokio::test]
+async fn what_a_killed_process_held_is_taken_over_or_in_doubt_within_thirty_seconds() {
+    let phones = Phones::start(1).await;
+    let data_dir = tempfile::tempdir().unwrap();
+    // The default lease.
+    let process = BellhopProcess::start(data_dir.path(), &phones.url, &[]).await;
+    process.api.conversation_of("+1234567890").await;
+    phones.faults(json!({"never_answer": {"times": 1}, "webhooks": {"silent": true}})).await;
+    let sent = process.api.text("+1234567890", "held").await.expect(202);
+    let waiting = process.api.text("+1234567890", "behind it").await.expect(202);
+    phones.until_ledger("+1234567890", 1).await;
+    process.kill().await;
+    let killed = std::time::Instant::now();
+    let process = BellhopProcess::start(data_dir.path(), &phones.url, &[]).await;
+    process.api.until(sent["message_id"].as_str().unwrap(), &["in_doubt"]).await;
+    process.api.until(waiting["message_id"].as_str().unwrap(), &["sent"]).await;
+    assert!(killed.elapsed() < Duration::from_secs(30), "took {:?}", killed.elapsed());
+    phones.no_faults().await;
+    process.api.until(sent["message_id"].as_str().unwrap(), &["delivered", "read"]).await;
+    assert_eq!(phones.ledger_of("+1234567890").await.len(), 2);
+    process.kill().await;
+}

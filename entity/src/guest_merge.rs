@@ -1,0 +1,24 @@
+//! The record of two guests that became one, complete enough to undo it.
+
+use bellhop_domain::{GuestId, MergeId, PropertyId};
+use chrono::{DateTime, Utc};
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "guest_merges")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: MergeId,
+    pub property_id: PropertyId,
+    pub kept_guest_id: GuestId,
+    pub merged_guest_id: GuestId,
+    /// Ids of what moved: `identifiers`, `conversations`, `messages`.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub moved: Json,
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

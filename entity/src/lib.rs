@@ -1,0 +1,17 @@
+//! The tables, a file each. Entity models never leave `service`.
+
+pub mod api_token;
+pub mod attempt;
+pub mod connection;
+pub mod conversation;
+pub mod event;
+pub mod guest;
+pub mod guest_identifier;
+pub mod guest_merge;
+pub mod idempotency_key;
+pub mod message;
+pub mod message_status;
+pub mod outbox;
+pub mod property;
+pub mod template;
+pub mod webhook_change;

@@ -1,0 +1,55 @@
+//! A message in either direction, with the state of its way out.
+
+use bellhop_domain::conversation::Direction;
+use bellhop_domain::{ConnectionId, Content, ConversationId, GuestId, MessageId, MessageStatus, PropertyId};
+use chrono::{DateTime, Utc};
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "messages")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: MessageId,
+    pub property_id: PropertyId,
+    pub conversation_id: ConversationId,
+    pub connection_id: ConnectionId,
+    pub guest_id: GuestId,
+    /// The place in the conversation: messages leave in this order.
+    pub seq: i64,
+    pub direction: Direction,
+    pub status: MessageStatus,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub content: Content,
+    /// The provider's id.
+    pub wamid: Option<String>,
+    /// The wamid of the message that this one answers.
+    pub reply_to: Option<String>,
+    pub staff_member_id: Option<String>,
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub metadata: Option<Json>,
+    /// How many times it went, or may have gone, on the wire.
+    pub attempt: i32,
+    /// Not tried before this (real time).
+    pub due_at: DateTime<Utc>,
+    pub lease_token: Option<Uuid>,
+    pub lease_until: Option<DateTime<Utc>>,
+    pub sent_at: Option<DateTime<Utc>>,
+    pub delivered_at: Option<DateTime<Utc>>,
+    pub read_at: Option<DateTime<Utc>>,
+    pub failed_at: Option<DateTime<Utc>>,
+    /// The last refusal, also of a message that will be tried again.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub failure: Option<Json>,
+    /// Real time.
+    pub in_doubt_since: Option<DateTime<Utc>>,
+    /// The connection's `webhook_alive_ms` when the doubt began.
+    pub in_doubt_mark_ms: Option<i64>,
+    /// Two attempts of it are proven to have reached the provider.
+    pub sent_twice: bool,
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,82 @@
+//! The only place that picks implementations.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use bellhop_domain::ports::{Cipher, Queue, WindowStore};
+use bellhop_migration::{Migrator, MigratorTrait};
+use bellhop_provider::{CloudApi, cloud_api};
+use bellhop_service::{App, Config, Database, Ports};
+
+use crate::cipher::XChaCha;
+use crate::clock::MovableClock;
+use crate::database;
+use crate::queue::in_process::InProcessQueue;
+use crate::queue::rabbitmq::RabbitQueue;
+use crate::rate_limit::in_memory::InMemoryRateLimiter;
+use crate::settings::Settings;
+use crate::window::in_memory::InMemoryWindows;
+use crate::window::redis::RedisWindows;
+
+/// Where the provider's webhooks arrive, under the public URL.
+pub const WEBHOOK_PATH: &str = "/api/v1/whatsapp/webhook";
+
+/// Opens the database and wires the application as the settings say.
+///
+/// # Errors
+/// When the database cannot be opened, or the secret key be read.
+pub async fn build(settings: &Settings, public_url: &str, clock: MovableClock) -> anyhow::Result<App> {
+    let (writer, reader) = database::connect(&settings.database_url).await?;
+    let ports = Ports {
+        provider: Arc::new(CloudApi::new(cloud_api::http_client()?)),
+        queue: queue(settings),
+        windows: windows(settings)?,
+        limiter: Arc::new(InMemoryRateLimiter::new()),
+        cipher: cipher(settings)?,
+        clock: Arc::new(clock),
+    };
+    let config = Config {
+        lease: settings.send_lease,
+        in_doubt_horizon: settings.in_doubt_horizon,
+        callback_url: format!("{}{WEBHOOK_PATH}", public_url.trim_end_matches('/')),
+    };
+    Ok(App::new(Database::new(writer, reader), ports, config))
+}
+
+/// Brings the schema up to date. Returns how many migrations were applied.
+///
+/// # Errors
+/// When the database cannot be opened or a migration fails.
+pub async fn migrate(settings: &Settings) -> anyhow::Result<usize> {
+    let writer = database::connect_writer(&settings.database_url).await?;
+    let pending = Migrator::get_pending_migrations(&writer).await?.len();
+    if pending > 0 {
+        Migrator::up(&writer, None).await.context("a migration failed")?;
+    }
+    writer.close().await?;
+    Ok(pending)
+}
+
+fn queue(settings: &Settings) -> Arc<dyn Queue> {
+    match &settings.amqp_url {
+        Some(url) => Arc::new(RabbitQueue::connect(url, &settings.queue_prefix)),
+        None => Arc::new(InProcessQueue::new()),
+    }
+}
+
+fn windows(settings: &Settings) -> anyhow::Result<Arc<dyn WindowStore>> {
+    Ok(match &settings.redis_url {
+        Some(url) => Arc::new(
+            RedisWindows::connect(url, &settings.queue_prefix).context("BELLHOP_REDIS_URL cannot be used")?,
+        ),
+        None => Arc::new(InMemoryWindows::new()),
+    })
+}
+
+fn cipher(settings: &Settings) -> anyhow::Result<Arc<dyn Cipher>> {
+    let cipher = match &settings.secret_key {
+        Some(key) => XChaCha::from_base64(key)?,
+        None => XChaCha::load_or_create(&settings.data_dir)?,
+    };
+    Ok(Arc::new(cipher))
+}

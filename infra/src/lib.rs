@@ -1,0 +1,14 @@
+//! Settings, and everything that reaches the outside except the provider: one implementation of a
+//! port a file. The only crate that knows which implementations there are.
+
+pub mod build;
+pub mod cipher;
+pub mod clock;
+pub mod database;
+pub mod queue;
+pub mod rate_limit;
+pub mod settings;
+pub mod telemetry;
+pub mod window;
+
+pub use settings::{BadSetting, LogFormat, Settings};

@@ -1,0 +1,3 @@
+//! The provider's limits, held by ourselves.
+
+pub mod in_memory;

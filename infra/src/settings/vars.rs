@@ -1,0 +1,155 @@
+//! How the text of a variable becomes a value.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use bellhop_domain::Secret;
+use reqwest::Url;
+
+use super::BadSetting;
+
+/// The beginnings that a URL may have, and the same in words.
+pub(super) struct Schemes {
+    pub of: &'static [&'static str],
+    pub allowed: &'static str,
+}
+
+pub(super) const DATABASE: Schemes = Schemes {
+    of: &["sqlite:", "postgres://", "postgresql://"],
+    allowed: "a URL that starts with sqlite:, postgres:// or postgresql://",
+};
+pub(super) const AMQP: &str = "a URL such as amqp://user:password@host:5672/%2f";
+pub(super) const REDIS: Schemes =
+    Schemes { of: &["redis://", "rediss://"], allowed: "a URL that starts with redis:// or rediss://" };
+
+/// Our own news; what libraries say of each step would bury them.
+pub const LOG: &str = "info,poem::server=warn,sea_orm_migration=warn";
+
+/// The variables, each by the way it is parsed.
+pub(super) struct Vars<'a>(pub &'a dyn Fn(&str) -> Option<String>);
+
+impl Vars<'_> {
+    pub fn text(&self, name: &str) -> Option<String> {
+        (self.0)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    pub fn parsed<T: FromStr>(
+        &self,
+        name: &'static str,
+        allowed: &'static str,
+        default: &str,
+    ) -> Result<T, BadSetting> {
+        let value = self.text(name).unwrap_or_else(|| default.to_owned());
+        value.parse().map_err(|_| BadSetting { name, given: Some(value), allowed })
+    }
+
+    pub fn number(
+        &self,
+        name: &'static str,
+        allowed: &'static str,
+        default: u32,
+        range: std::ops::RangeInclusive<u32>,
+    ) -> Result<u32, BadSetting> {
+        let number = self.parsed(name, allowed, &default.to_string())?;
+        if range.contains(&number) {
+            Ok(number)
+        } else {
+            Err(BadSetting { name, given: self.text(name), allowed })
+        }
+    }
+
+    pub fn seconds(
+        &self,
+        name: &'static str,
+        allowed: &'static str,
+        default: f64,
+        range: std::ops::RangeInclusive<f64>,
+    ) -> Result<Duration, BadSetting> {
+        let seconds: f64 = self.parsed(name, allowed, &default.to_string())?;
+        if range.contains(&seconds) {
+            Ok(Duration::from_secs_f64(seconds))
+        } else {
+            Err(BadSetting { name, given: self.text(name), allowed })
+        }
+    }
+
+    pub fn secret_url(&self, name: &'static str, schemes: Schemes) -> Result<Option<Secret>, BadSetting> {
+        self.secret(name, schemes.allowed, |url| schemes.of.iter().any(|scheme| url.starts_with(scheme)))
+    }
+
+    pub fn secret(
+        &self,
+        name: &'static str,
+        allowed: &'static str,
+        good: impl Fn(&str) -> bool,
+    ) -> Result<Option<Secret>, BadSetting> {
+        match self.text(name) {
+            Some(value) if !good(&value) => Err(BadSetting { name, given: None, allowed }),
+            value => Ok(value.map(Secret::new)),
+        }
+    }
+
+    pub fn url(&self, name: &'static str) -> Result<Option<String>, BadSetting> {
+        let Some(given) = self.text(name) else { return Ok(None) };
+        let good = |url: &Url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+                && url.password().is_none()
+        };
+        match Url::parse(&given) {
+            Ok(url) if good(&url) => Ok(Some(given.trim_end_matches('/').to_owned())),
+            Ok(_) | Err(_) => Err(BadSetting {
+                name,
+                given: Some(given),
+                allowed: "a URL such as https://hotel.example, without credentials and without a question mark",
+            }),
+        }
+    }
+
+    pub fn origins(&self, name: &'static str) -> Result<Vec<String>, BadSetting> {
+        let Some(given) = self.text(name) else { return Ok(Vec::new()) };
+        let origin = |text: &str| {
+            let text = text.trim();
+            let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+            let origin = url.origin().ascii_serialization();
+            origin.eq_ignore_ascii_case(text.trim_end_matches('/')).then_some(origin)
+        };
+        given.split(',').filter(|part| !part.trim().is_empty()).map(origin).collect::<Option<_>>().ok_or(
+            BadSetting {
+                name,
+                given: Some(given),
+                allowed: "origins separated by commas, such as https://desk.example,http://localhost:5173",
+            },
+        )
+    }
+
+    pub fn prefix(&self, name: &'static str) -> Result<String, BadSetting> {
+        let prefix = self.text(name).unwrap_or_else(|| "bellhop".into());
+        let good =
+            prefix.len() <= 64 && prefix.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
+        if good {
+            Ok(prefix)
+        } else {
+            Err(BadSetting {
+                name,
+                given: Some(prefix),
+                allowed: "at most 64 letters, digits, and any of - _ . :",
+            })
+        }
+    }
+
+    pub fn log(&self, name: &'static str) -> Result<String, BadSetting> {
+        let log = self.text(name).unwrap_or_else(|| LOG.into());
+        if crate::telemetry::filter(&log).is_ok() {
+            Ok(log)
+        } else {
+            Err(BadSetting {
+                name,
+                given: Some(log),
+                allowed: "a filter such as info or warn,bellhop_worker=debug",
+            })
+        }
+    }
+}

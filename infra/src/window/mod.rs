@@ -1,0 +1,4 @@
+//! Caches of customer service windows.
+
+pub mod in_memory;
+pub mod redis;

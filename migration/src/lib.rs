@@ -1,0 +1,25 @@
+//! The schema, for PostgreSQL and SQLite from one source.
+//!
+//! Rules: migrations are only added, never changed once released; each keeps the previous
+//! release's processes working until they are gone.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod columns;
+mod m0001_hotel;
+mod m0002_messages;
+mod m0003_record;
+
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_hotel::Migration),
+            Box::new(m0002_messages::Migration),
+            Box::new(m0003_record::Migration),
+        ]
+    }
+}

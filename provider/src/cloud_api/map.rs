@@ -1,0 +1,217 @@
+//! Our words into Meta's, and Meta's answers into ours.
+
+use bellhop_domain::answer::{Accepted, Answer};
+use bellhop_domain::guest::Recipient;
+use bellhop_domain::ports::{NumberInfo, Outbound, OutboundBody, ProviderFailure, TemplateParameter};
+use bellhop_domain::provider_error::ProviderError;
+use bellhop_domain::template::{ParameterFormat, TemplateDefinition};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{json, wire};
+
+/// Meta's default throughput of a number, in messages per second.
+const STANDARD: u32 = 80;
+/// After the automatic upgrade.
+const HIGH: u32 = 1_000;
+
+pub(super) fn request(message: &Outbound) -> wire::SendRequest<'_> {
+    let (to, recipient) = match &message.recipient {
+        Recipient::Number(digits) => (Some(digits.as_str()), None),
+        Recipient::Bsuid(bsuid) => (None, Some(bsuid.as_str())),
+    };
+    let body = match &message.body {
+        OutboundBody::Text { text } => {
+            wire::SendBody::Text { text: wire::TextBody { body: text, preview_url: false } }
+        }
+        OutboundBody::Template { name, language, parameters } => wire::SendBody::Template {
+            template: wire::TemplateBody {
+                name: name.as_str(),
+                language: wire::LanguageCode { code: language.as_str() },
+                components: body_component(parameters).into_iter().collect(),
+            },
+        },
+    };
+    wire::SendRequest {
+        messaging_product: "whatsapp",
+        recipient_type: "individual",
+        to,
+        recipient,
+        biz_opaque_callback_data: message.attempt.to_string(),
+        body,
+    }
+}
+
+fn body_component(parameters: &[TemplateParameter]) -> Option<wire::Component<'_>> {
+    let parameters: Vec<_> = parameters
+        .iter()
+        .map(|p| wire::Parameter::Text { parameter_name: p.name.as_deref(), text: &p.text })
+        .collect();
+    // A component without parameters is itself a mismatch for a template without variables.
+    (!parameters.is_empty()).then_some(wire::Component::Body { parameters })
+}
+
+/// What a complete answer to a send means. The one place that decides between "not taken", which
+/// may be tried again, and "may have been taken", which may not.
+pub(super) fn answer(http_status: u16, body: &[u8]) -> Answer {
+    if let 200..=299 = http_status
+        && let Some(accepted) = accepted(body)
+    {
+        return Answer::Accepted(accepted);
+    }
+    if let Some(error) = error(http_status, body) {
+        // Meta asks to go by the code. An unknown one proves a refusal only where HTTP says so too:
+        // a 5xx may be written by a part that does not know what the others did.
+        return match http_status {
+            _ if error.is_known() => Answer::Refused(error),
+            400..=499 => Answer::Refused(error),
+            0..400 | 500.. => Answer::Unknown {
+                reason: format!("HTTP {http_status} with the unknown error code {}", error.code),
+            },
+        };
+    }
+    match http_status {
+        // Something on the way that by HTTP's own rules did not pass the request on: a proxy that
+        // wants credentials, a limit, a request too long. To retry these doubles nothing.
+        407 | 429 => Answer::Refused(without_envelope(http_status, true)),
+        413 | 414 | 431 => Answer::Refused(without_envelope(http_status, false)),
+        // Any other status says what its sender thinks, and its sender is not known to be Meta: a
+        // gateway's 404 or 408 may well come after it forwarded the request. In doubt, the message
+        // is neither lost nor doubled.
+        0..407 | 408..413 | 415..429 | 430 | 432.. => {
+            Answer::Unknown { reason: format!("HTTP {http_status} without a readable answer") }
+        }
+    }
+}
+
+fn accepted(body: &[u8]) -> Option<Accepted> {
+    let answer: wire::SendAnswer = serde_json::from_value(json::parse(body).ok()?).ok()?;
+    let wamid = answer.messages?.into_iter().next()?.id;
+    if wamid.is_empty() || wamid.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return None;
+    }
+    let contact = answer.contacts.and_then(|contacts| contacts.into_iter().next());
+    let (wa_id, bsuid) = contact.map_or((None, None), |c| (c.wa_id, c.user_id));
+    Some(Accepted { wamid, wa_id: wa_id.and_then(|id| digits(&id)), bsuid })
+}
+
+/// The digits of an account or a number; `None` when it is something else.
+pub(super) fn digits(text: &str) -> Option<String> {
+    let text = text.trim();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    // No E.164 number is longer than 15 digits; some more, because wa_ids need not be one.
+    ((1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.to_owned())
+}
+
+fn error(http_status: u16, body: &[u8]) -> Option<ProviderError> {
+    let wire::ErrorEnvelope { error } = serde_json::from_value(json::parse(body).ok()?).ok()?;
+    let code = error.code?;
+    // Webhooks carry the same title without the code in front.
+    let title = error.message.strip_prefix(&format!("(#{code}) ")).unwrap_or(&error.message);
+    Some(ProviderError {
+        code,
+        title: title.to_owned(),
+        details: details(&error.error_data),
+        http_status: Some(http_status),
+        is_transient: error.is_transient.unwrap_or(false),
+    })
+}
+
+/// Outside Meta's codes, which are not negative, and outside the error table.
+fn without_envelope(http_status: u16, is_transient: bool) -> ProviderError {
+    ProviderError {
+        code: -i64::from(http_status),
+        title: format!("HTTP {http_status} from something between us and WhatsApp"),
+        details: None,
+        http_status: Some(http_status),
+        is_transient,
+    }
+}
+
+fn details(error_data: &Value) -> Option<String> {
+    let text = error_data.as_str().or_else(|| error_data["details"].as_str())?;
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+impl From<wire::StatusError> for Option<ProviderError> {
+    fn from(error: wire::StatusError) -> Self {
+        Some(ProviderError {
+            code: error.code?,
+            title: error.title.or(error.message).unwrap_or_default(),
+            details: details(&error.error_data),
+            http_status: None,
+            is_transient: false,
+        })
+    }
+}
+
+/// The answer to anything but a send.
+pub(super) fn query_answer<T: DeserializeOwned>(http_status: u16, body: &[u8]) -> Result<T, ProviderFailure> {
+    if let Some(error) = error(http_status, body) {
+        return Err(ProviderFailure::Refused(error));
+    }
+    if !(200..300).contains(&http_status) {
+        return Err(ProviderFailure::Unreadable(format!("HTTP {http_status} without a readable answer")));
+    }
+    let readable = json::parse(body).and_then(serde_json::from_value);
+    readable.map_err(|error| ProviderFailure::Unreadable(error.to_string()))
+}
+
+impl From<wire::Number> for NumberInfo {
+    fn from(number: wire::Number) -> Self {
+        let throughput = number.throughput.and_then(|throughput| match throughput.level.as_str() {
+            "STANDARD" => Some(STANDARD),
+            "HIGH" => Some(HIGH),
+            // NOT_APPLICABLE, or a level that is newer than this code.
+            _ => None,
+        });
+        Self {
+            display_phone_number: number.display_phone_number,
+            throughput,
+            quality_rating: number.quality_rating,
+        }
+    }
+}
+
+/// `None`, and a warning, for one that cannot be read.
+pub(super) fn template(entry: Value) -> Option<TemplateDefinition> {
+    let id = json::as_text(&entry["id"]);
+    match serde_json::from_value::<wire::Template>(entry)
+        .map_err(|e| e.to_string())
+        .and_then(TryFrom::try_from)
+    {
+        Ok(template) => Some(template),
+        Err(reason) => {
+            tracing::warn!(template_id = id, reason, "a template of the provider cannot be read");
+            None
+        }
+    }
+}
+
+impl TryFrom<wire::Template> for TemplateDefinition {
+    type Error = String;
+
+    fn try_from(template: wire::Template) -> Result<Self, String> {
+        let parameter_format = match template.parameter_format {
+            None => ParameterFormat::Positional,
+            Some(word) => {
+                word.to_ascii_uppercase().parse().map_err(|_| format!("unknown parameter_format {word}"))?
+            }
+        };
+        if !template.components.is_array() {
+            return Err("components is not a list".into());
+        }
+        Ok(Self {
+            provider_id: template.id.ok_or("it has no id")?,
+            name: template.name.parse().map_err(|error| format!("{error}"))?,
+            language: template.language.parse().map_err(|error| format!("{error}"))?,
+            category: template.category,
+            status: template.status,
+            parameter_format,
+            components: template.components,
+            quality: template.quality_score.map(|quality| quality.score),
+            // Meta writes NONE where nothing was rejected.
+            rejection_reason: template.rejected_reason.filter(|reason| reason != "NONE"),
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! What every use case needs: the database, the ports and the settings that are about behaviour.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bellhop_domain::ConnectionId;
+use bellhop_domain::ports::{Cipher, Clock, Provider, Queue, RateLimiter, WindowStore};
+use chrono::{DateTime, Utc};
+use tokio_util::task::TaskTracker;
+
+use crate::connection::ConnectionCache;
+use crate::db::Database;
+use crate::error::Result;
+
+/// The implementations that `infra` chose.
+#[derive(Clone)]
+pub struct Ports {
+    pub provider: Arc<dyn Provider>,
+    pub queue: Arc<dyn Queue>,
+    pub windows: Arc<dyn WindowStore>,
+    pub limiter: Arc<dyn RateLimiter>,
+    pub cipher: Arc<dyn Cipher>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// How long things may take.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How long a claimed message is its claimer's; at most 20 s.
+    pub lease: Duration,
+    /// How long, in time with webhooks getting through, a message stays in doubt before the
+    /// property's policy decides.
+    pub in_doubt_horizon: Duration,
+    /// Where the provider sends webhooks.
+    pub callback_url: String,
+}
+
+/// Cheap to clone; one per process.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// Public only because `Deref` names it; its fields are the crate's own.
+pub struct Inner {
+    pub(crate) db: Database,
+    pub(crate) ports: Ports,
+    pub(crate) config: Config,
+    pub(crate) connections: ConnectionCache,
+    pub(crate) webhooks_seen: Mutex<HashMap<ConnectionId, Instant>>,
+    /// Attempts that this process has under way.
+    pub(crate) tasks: TaskTracker,
+    ready: AtomicBool,
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl App {
+    pub fn new(db: Database, ports: Ports, config: Config) -> Self {
+        Self(Arc::new(Inner {
+            db,
+            ports,
+            config,
+            connections: ConnectionCache::default(),
+            webhooks_seen: Mutex::default(),
+            tasks: TaskTracker::new(),
+            ready: AtomicBool::new(true),
+        }))
+    }
+
+    /// The domain's time.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.ports.clock.now()
+    }
+
+    /// Whether the process can do its work: start-up is over and the database answers.
+    pub async fn check_ready(&self) -> Result<bool> {
+        self.db.ping().await?;
+        Ok(self.ready.load(Ordering::Acquire))
+    }
+
+    /// Says that start-up has still something to do (false) or is over (true).
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+    }
+
+    /// Waits for the attempts under way, at most `grace`. What is cut off is taken over by its
+    /// lease, as after a crash.
+    pub async fn finish(&self, grace: Duration) {
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!(
+                attempts = self.tasks.len(),
+                "stopped with attempts under way; their leases will run out"
+            );
+        }
+        if let Err(error) = self.db.clone().close().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+    }
+
+    /// Whether this is the first webhook of the connection in about a second.
+    pub(crate) fn webhook_news(&self, connection: ConnectionId) -> bool {
+        let mut seen = self.webhooks_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let fresh = seen.get(&connection).is_none_or(|at| now - *at >= Duration::from_secs(1));
+        if fresh {
+            seen.insert(connection, now);
+        }
+        fresh
+    }
+}

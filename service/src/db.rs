@@ -1,0 +1,54 @@
+//! One way to write, one way to read.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+
+/// The database. Writing code gets a transaction, reading code the pool.
+///
+/// On SQLite the writer is a single connection and every transaction begins as IMMEDIATE: a
+/// deferred one that turns writer in its middle fails with "database is locked", whatever the
+/// busy timeout. Code inside a transaction must not ask the pool for another.
+#[derive(Debug, Clone)]
+pub struct Database {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+}
+
+impl Database {
+    /// On PostgreSQL both may be the same pool.
+    pub fn new(writer: DatabaseConnection, reader: DatabaseConnection) -> Self {
+        Self { writer, reader }
+    }
+
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        self.writer.begin_with_options(options).await
+    }
+
+    pub(crate) fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Whether the database answers.
+    pub(crate) async fn ping(&self) -> Result<(), DbErr> {
+        self.reader.ping().await
+    }
+
+    /// Closes the pools; what is committed is on disk.
+    pub async fn close(self) -> Result<(), DbErr> {
+        // The last connection folds SQLite's log back into the file; a reader could not.
+        self.reader.close().await?;
+        self.writer.close().await
+    }
+}
+
+/// Real time, for leases, deadlines and retry delays, in the precision that both databases keep.
+pub(crate) fn real_now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(3)
+}

@@ -1,0 +1,186 @@
+//! One attempt: what is checked before the wire, and the call.
+
+use std::time::Duration;
+
+use bellhop_domain::answer::{Accepted, Answer};
+use bellhop_domain::attempt::AttemptRef;
+use bellhop_domain::guest::{Identifier, Recipient};
+use bellhop_domain::inbound::Sender;
+use bellhop_domain::ports::{Outbound, OutboundBody, Permit, TemplateParameter};
+use bellhop_domain::provider_error::ProviderError;
+use bellhop_domain::status::Evidence;
+use bellhop_domain::{Content, MessageStatus, window};
+use bellhop_entity::{conversation, message};
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, EntityTrait};
+
+use super::{Change, Claim, Pass, settle};
+use crate::app::App;
+use crate::connection::OpenConnection;
+use crate::error::{Error, Result};
+use crate::event::Scope;
+use crate::guest;
+use crate::message::lock;
+
+/// How long a claimed message waits in memory for its number's next free place. Longer waits go
+/// back to the database, so that a lease is not spent on waiting.
+const PATIENCE: f64 = 0.25;
+
+/// Everything about the message that an attempt needs.
+struct Prepared {
+    known: Vec<Identifier>,
+    recipient: Recipient,
+    body: OutboundBody,
+}
+
+/// What the checks before the wire say.
+enum Check {
+    Go(Prepared),
+    /// It must not or cannot leave: this is its end.
+    End(Change),
+}
+
+impl App {
+    /// Sends a claimed message once.
+    pub(super) async fn send_claimed(&self, claim: &Claim) -> Result<Pass> {
+        let Some(row) = message::Entity::find_by_id(claim.message).one(self.db.reader()).await? else {
+            return Ok(Pass::Waits);
+        };
+        let Check::Go(prepared) = check(self.db.reader(), &row, self.now()).await? else {
+            return self.end_untried(claim).await;
+        };
+        let connection = self.connection(row.connection_id).await?;
+        if let Some(delay) = self.wait_for_place(claim, (&connection, &prepared.recipient)).await {
+            self.give_back(claim, delay).await?;
+            return Ok(Pass::Waits);
+        }
+        let Some(row) = self.begin_attempt(claim, &row).await? else { return Ok(Pass::Waits) };
+        let attempt = AttemptRef { message: row.id, number: row.attempt };
+        let Prepared { known, recipient, body } = prepared;
+        let answer = match claim.call_deadline(self.config.lease) {
+            Some(deadline) => {
+                let outbound = Outbound { recipient, body, attempt, deadline };
+                self.ports.provider.send(&connection.line, &outbound).await
+            }
+            None => Answer::NeverSent { reason: "the lease was nearly over".to_owned() },
+        };
+        tracing::debug!(%attempt, answer = answer_word(&answer), "attempt answered");
+        let pass = self.record_answer(attempt, &answer).await?;
+        if let Answer::Accepted(accepted) = &answer {
+            // The account behind the number is the better address from now on.
+            let scope = Scope { property: row.property_id, at: self.now() };
+            let Accepted { wa_id, bsuid, .. } = accepted.clone();
+            let sender = Sender { wa_id, bsuid, ..Sender::default() };
+            self.learn_addresses(scope, row.guest_id, &known, &sender).await;
+        }
+        Ok(pass)
+    }
+
+    /// Takes a place within the provider's limits. `Some` when that is too far off: the delay.
+    async fn wait_for_place(
+        &self,
+        claim: &Claim,
+        (connection, recipient): (&OpenConnection, &Recipient),
+    ) -> Option<Duration> {
+        let patience = self.config.lease.mul_f64(PATIENCE);
+        match self.ports.limiter.acquire(connection.id, recipient, connection.pace, patience).await {
+            Permit::Granted { after } => {
+                tracing::trace!(message = %claim.message, ?after, "has a place");
+                tokio::time::sleep(after).await;
+                None
+            }
+            Permit::RecipientBusy(delay) | Permit::ConnectionBusy(delay) => Some(delay),
+        }
+    }
+
+    /// Ends a claimed message without an attempt. Looked at again under its lock: a merge or a
+    /// guest's message in between may have changed what the first look said.
+    async fn end_untried(&self, claim: &Claim) -> Result<Pass> {
+        let tx = self.db.begin().await?;
+        let row = lock(&tx, claim.message).await?;
+        if row.lease_token != Some(claim.token) || row.status != MessageStatus::Queued {
+            return Ok(Pass::Waits);
+        }
+        let change = match check(&tx, &row, self.now()).await? {
+            Check::End(change) => change,
+            Check::Go(_) => {
+                tx.rollback().await?;
+                self.give_back(claim, Duration::ZERO).await?;
+                return Ok(Pass::Settled(row.conversation_id));
+            }
+        };
+        let scope = Scope { property: row.property_id, at: self.now() };
+        let row = settle(&tx, scope, row, change).await?;
+        tx.commit().await?;
+        Ok(Pass::Settled(row.conversation_id))
+    }
+
+    /// Stores an answer; tried again, because an answer that is lost here becomes a doubt.
+    async fn record_answer(&self, attempt: AttemptRef, answer: &Answer) -> Result<Pass> {
+        let mut tries = 0;
+        loop {
+            match self.record_once(attempt, answer).await {
+                Err(Error::Database(error)) if tries < 3 => {
+                    tries += 1;
+                    tracing::warn!(%attempt, %error, "answer not stored, trying again");
+                    tokio::time::sleep(Duration::from_millis(100 << tries)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+async fn check(db: &impl ConnectionTrait, row: &message::Model, now: DateTime<Utc>) -> Result<Check> {
+    if row.content.needs_window() {
+        let conversation = conversation::Entity::find_by_id(row.conversation_id).one(db).await?;
+        if !window::is_open(conversation.and_then(|c| c.window_expires_at), now) {
+            return Ok(Check::End(Change::to(MessageStatus::Expired, Evidence::Dispatch)));
+        }
+    }
+    let known = guest::identifiers(db, row.guest_id).await?;
+    match (Recipient::choose(&known), outbound_body(&row.content)) {
+        (Some(recipient), Some(body)) => Ok(Check::Go(Prepared { known, recipient, body })),
+        (None, _) | (_, None) => {
+            let failure = ProviderError {
+                code: 0,
+                title: "Nothing is known under which WhatsApp could reach this guest".to_owned(),
+                details: None,
+                http_status: None,
+                is_transient: false,
+            };
+            Ok(Check::End(Change::failed(failure, Evidence::Dispatch)))
+        }
+    }
+}
+
+fn answer_word(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Accepted(_) => "accepted",
+        Answer::Refused(_) => "refused",
+        Answer::NeverSent { .. } => "never_sent",
+        Answer::Unknown { .. } => "unknown",
+    }
+}
+
+/// What goes on the wire; `None` for content that only ever came in.
+fn outbound_body(content: &Content) -> Option<OutboundBody> {
+    match content {
+        Content::Text(text) => Some(OutboundBody::Text { text: text.text.clone() }),
+        Content::Template(template) => {
+            let mut parameters: Vec<(&String, &String)> = template.parameters.iter().collect();
+            // Positional ones leave by their number: as text, 10 stands before 2.
+            parameters.sort_by_key(|(name, _)| name.parse::<u32>().unwrap_or(0));
+            let parameter = |(name, text): (&String, &String)| TemplateParameter {
+                name: template.named.then(|| name.clone()),
+                text: text.clone(),
+            };
+            Some(OutboundBody::Template {
+                name: template.template_name.clone(),
+                language: template.language.clone(),
+                parameters: parameters.into_iter().map(parameter).collect(),
+            })
+        }
+        Content::Unsupported(_) => None,
+    }
+}

@@ -1,0 +1,154 @@
+//! The one place where a message changes its state.
+
+use bellhop_domain::MessageStatus;
+use bellhop_domain::event::EventType;
+use bellhop_domain::provider_error::ProviderError;
+use bellhop_domain::status::Evidence;
+use bellhop_entity::{connection, message, outbox};
+use chrono::{DateTime, Utc};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel};
+use serde_json::json;
+
+use crate::connection::vouched_ms;
+use crate::db::real_now;
+use crate::error::Result;
+use crate::event::{self, Scope};
+
+/// A move that somebody has evidence for.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub to: MessageStatus,
+    pub evidence: Evidence,
+    /// The provider's own time of it.
+    pub at: Option<DateTime<Utc>>,
+    pub wamid: Option<String>,
+    /// Why it failed, or waits.
+    pub failure: Option<ProviderError>,
+    /// When a queued message is tried again; at once if absent.
+    pub due_at: Option<DateTime<Utc>>,
+}
+
+impl Change {
+    pub fn to(to: MessageStatus, evidence: Evidence) -> Self {
+        Self { to, evidence, at: None, wamid: None, failure: None, due_at: None }
+    }
+
+    pub fn failed(failure: ProviderError, evidence: Evidence) -> Self {
+        Self { failure: Some(failure), ..Self::to(MessageStatus::Failed, evidence) }
+    }
+}
+
+/// Makes the move if the table allows it, with all that belongs to it: times, outbox row, event.
+/// News that come late still fill in the times that they tell.
+pub(crate) async fn settle(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    row: message::Model,
+    change: Change,
+) -> Result<message::Model> {
+    let moved = row.status.go(change.to, change.evidence)?;
+    let mut new = row.clone().into_active_model();
+    stamp(&mut new, &row, &change, scope, moved);
+    if row.wamid.is_none() && change.wamid.is_some() {
+        new.wamid = Set(change.wamid.clone());
+    }
+    if moved {
+        move_to(tx, &mut new, &row, &change).await?;
+    }
+    if !new.is_changed() {
+        return Ok(row);
+    }
+    let row = new.update(tx).await?;
+    if moved {
+        tell(tx, scope, &row).await?;
+    }
+    Ok(row)
+}
+
+fn stamp(new: &mut message::ActiveModel, row: &message::Model, change: &Change, scope: Scope, moved: bool) {
+    let echoed = change.evidence == Evidence::Echo;
+    let at = change.at.unwrap_or(scope.at);
+    match change.to {
+        // The provider's own time of sending replaces ours.
+        MessageStatus::Sent if (echoed && row.sent_at != Some(at)) || row.sent_at.is_none() => {
+            new.sent_at = Set(Some(at));
+        }
+        MessageStatus::Delivered if row.delivered_at.is_none() => new.delivered_at = Set(Some(at)),
+        MessageStatus::Read if row.read_at.is_none() => new.read_at = Set(Some(at)),
+        MessageStatus::Failed if moved => new.failed_at = Set(Some(at)),
+        MessageStatus::Sent
+        | MessageStatus::Delivered
+        | MessageStatus::Read
+        | MessageStatus::Failed
+        | MessageStatus::Scheduled
+        | MessageStatus::Queued
+        | MessageStatus::Sending
+        | MessageStatus::InDoubt
+        | MessageStatus::Expired
+        | MessageStatus::Cancelled
+        | MessageStatus::Received => {}
+    }
+}
+
+async fn move_to(
+    tx: &DatabaseTransaction,
+    new: &mut message::ActiveModel,
+    row: &message::Model,
+    change: &Change,
+) -> Result<()> {
+    new.status = Set(change.to);
+    new.lease_token = Set(None);
+    new.lease_until = Set(None);
+    new.failure = Set(change.failure.as_ref().and_then(|failure| serde_json::to_value(failure).ok()));
+    let in_doubt = change.to == MessageStatus::InDoubt;
+    new.in_doubt_since = Set(in_doubt.then(real_now));
+    new.in_doubt_mark_ms = Set(if in_doubt { Some(alive_ms(tx, row).await?) } else { None });
+    if change.to != MessageStatus::Failed && row.failed_at.is_some() {
+        new.failed_at = Set(None);
+    }
+    if change.to == MessageStatus::Queued {
+        let due = change.due_at.unwrap_or_else(real_now);
+        new.due_at = Set(due);
+        to_outbox(tx, row, due).await?;
+    } else {
+        outbox::Entity::delete_by_id(row.id).exec(tx).await?;
+    }
+    Ok(())
+}
+
+/// The connection's time with webhooks getting through, which the horizon counts from here on.
+async fn alive_ms(db: &impl ConnectionTrait, row: &message::Model) -> Result<i64> {
+    let connection = connection::Entity::find_by_id(row.connection_id).one(db).await?;
+    // With the time that the next webhook will vouch for and that lies before this doubt.
+    let vouched = |c: connection::Model| c.webhook_alive_ms + vouched_ms(c.webhook_seen_at, real_now());
+    Ok(connection.map_or(0, vouched))
+}
+
+async fn to_outbox(tx: &DatabaseTransaction, row: &message::Model, due: DateTime<Utc>) -> Result<()> {
+    let entry = outbox::ActiveModel {
+        message_id: Set(row.id),
+        property_id: Set(row.property_id),
+        conversation_id: Set(row.conversation_id),
+        publish_at: Set(due),
+    };
+    let known =
+        OnConflict::column(outbox::Column::MessageId).update_column(outbox::Column::PublishAt).to_owned();
+    outbox::Entity::insert(entry).on_conflict(known).exec_without_returning(tx).await?;
+    Ok(())
+}
+
+/// Writes the event of a message's present state, if that has one.
+pub(crate) async fn tell(tx: &DatabaseTransaction, scope: Scope, row: &message::Model) -> Result<()> {
+    let Some(event) = EventType::of_status(row.status) else { return Ok(()) };
+    let data = json!({
+        "message_id": row.id, "conversation_id": row.conversation_id, "guest_id": row.guest_id,
+        "message_type": row.content.kind(), "status": row.status, "wamid": row.wamid,
+        "attempt": row.attempt, "failure": row.failure,
+        "due_at": (row.status == MessageStatus::Queued).then(|| event::rfc3339(row.due_at)),
+        "sent_twice": row.sent_twice, "staff_member_id": row.staff_member_id, "metadata": row.metadata,
+    });
+    event::record(tx, scope, event, data).await?;
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! The event log's writing side.
+
+use bellhop_domain::event::EventType;
+use bellhop_domain::{EventId, PropertyId};
+use bellhop_entity::event;
+use chrono::{DateTime, SecondsFormat, Utc};
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::{DatabaseTransaction, DbErr, EntityTrait};
+use serde_json::Value;
+
+/// Where and when something happened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope {
+    pub property: PropertyId,
+    pub at: DateTime<Utc>,
+}
+
+/// A time as the API writes it: UTC with milliseconds.
+pub(crate) fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Writes an event in the transaction of the change it tells of. The sequencer numbers it later.
+pub(crate) async fn record(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    event: EventType,
+    data: Value,
+) -> Result<(), DbErr> {
+    let row = event::ActiveModel {
+        serial: NotSet,
+        id: Set(EventId::new()),
+        property_id: Set(scope.property),
+        event: Set(event),
+        data: Set(data),
+        created_at: Set(scope.at),
+        number: Set(None),
+    };
+    event::Entity::insert(row).exec_without_returning(tx).await.map(|_| ())
+}

@@ -1,0 +1,244 @@
+//! Who is behind an identifier, and what a webhook teaches about it.
+
+use bellhop_domain::event::EventType;
+use bellhop_domain::guest::{Identifier, IdentifierKind};
+use bellhop_domain::inbound::Sender;
+use bellhop_domain::{GuestId, PhoneNumber, PropertyId};
+use bellhop_entity::{guest, guest_identifier as identifier};
+use sea_orm::ActiveValue::Set;
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::json;
+
+use super::merge;
+use crate::error::Result;
+use crate::event::{self, Scope};
+
+/// The guest who has this number now, as a phone or as a `wa_id`.
+pub(crate) async fn holder_of_number(
+    db: &impl ConnectionTrait,
+    property: PropertyId,
+    match_key: &str,
+) -> Result<Option<GuestId>> {
+    holder(db, property, &[IdentifierKind::Phone, IdentifierKind::WaId], match_key).await
+}
+
+async fn holder(
+    db: &impl ConnectionTrait,
+    property: PropertyId,
+    kinds: &[IdentifierKind],
+    match_key: &str,
+) -> Result<Option<GuestId>> {
+    let row = identifier::Entity::find()
+        .filter(identifier::Column::PropertyId.eq(property))
+        .filter(identifier::Column::Kind.is_in(kinds.iter().copied()))
+        .filter(identifier::Column::MatchKey.eq(match_key))
+        .filter(identifier::Column::EndedAt.is_null())
+        // A phone is claimed under a unique index by everyone who makes a guest: it decides.
+        .order_by_asc(identifier::Column::Kind)
+        .one(db)
+        .await?;
+    Ok(row.map(|row| row.guest_id))
+}
+
+/// The guest with this number, locked, made if there is none. Safe when two do it in the same instant.
+pub(crate) async fn find_or_create_by_phone(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    phone: &PhoneNumber,
+) -> Result<GuestId> {
+    match holder_of_number(tx, scope.property, &phone.match_key()).await? {
+        Some(id) => Ok(super::lock(tx, scope.property, id).await?.id),
+        None => create(tx, scope, &Identifier::Phone(phone.clone()), None).await,
+    }
+}
+
+/// The guest that a webhook speaks of. What it says is learned: new identifiers are added, and
+/// two guests that it names as one are joined. Locked.
+pub(crate) async fn learn(tx: &DatabaseTransaction, scope: Scope, sender: &Sender) -> Result<GuestId> {
+    let phone = sender.wa_id.as_deref().and_then(|wa_id| PhoneNumber::from_wa_id(wa_id).ok());
+    let (by_number, by_bsuid) = holders(tx, scope, phone.as_ref(), sender.bsuid.as_deref()).await?;
+    let bsuid = sender.bsuid.clone().map(Identifier::Bsuid);
+    let guest = match (by_number, by_bsuid) {
+        (Some(a), Some(b)) if a != b => merge::join(tx, scope, a, b).await?,
+        (Some(id), _) | (None, Some(id)) => super::lock(tx, scope.property, id).await?.id,
+        (None, None) => {
+            let first = phone.clone().map(Identifier::Phone).or_else(|| bsuid.clone());
+            match first {
+                Some(first) => create(tx, scope, &first, sender.name.as_deref()).await?,
+                // The parser refuses senders without both.
+                None => return Err(crate::error::Error::not_found("sender")),
+            }
+        }
+    };
+    let wa_id = phone.as_ref().map(|phone| Identifier::WaId(phone.digits().to_owned()));
+    let username = sender.username.clone().map(Identifier::Username);
+    for known in [phone.map(Identifier::Phone), wa_id, bsuid, username].into_iter().flatten() {
+        add(tx, scope, guest, &known).await?;
+    }
+    name(tx, scope, guest, sender.name.as_deref()).await?;
+    Ok(guest)
+}
+
+/// Who has the number, and who the BSUID.
+async fn holders(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    phone: Option<&PhoneNumber>,
+    bsuid: Option<&str>,
+) -> Result<(Option<GuestId>, Option<GuestId>)> {
+    let by_number = match phone {
+        Some(phone) => holder_of_number(tx, scope.property, &phone.match_key()).await?,
+        None => None,
+    };
+    let by_bsuid = match bsuid {
+        Some(bsuid) => holder(tx, scope.property, &[IdentifierKind::Bsuid], bsuid).await?,
+        None => None,
+    };
+    Ok((by_number, by_bsuid))
+}
+
+async fn create(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    first: &Identifier,
+    name: Option<&str>,
+) -> Result<GuestId> {
+    let id = GuestId::new();
+    let row = guest::ActiveModel {
+        id: Set(id),
+        property_id: Set(scope.property),
+        name: Set(name.map(str::to_owned)),
+        merged_into: Set(None),
+        created_at: Set(scope.at),
+        updated_at: Set(scope.at),
+    };
+    guest::Entity::insert(row).exec_without_returning(tx).await?;
+    if !claim(tx, scope, id, first).await? {
+        // Somebody made this guest in the same instant, and the index let only one in.
+        guest::Entity::delete_by_id(id).exec(tx).await?;
+        let taken = holder(tx, scope.property, &[first.kind()], &first.match_key()).await?;
+        let taken = taken.ok_or_else(|| crate::error::Error::not_found("guest"))?;
+        return Ok(super::lock(tx, scope.property, taken).await?.id);
+    }
+    event::record(tx, scope, EventType::GuestCreated, json!({"guest_id": id, "name": name})).await?;
+    Ok(id)
+}
+
+/// Writes an identifier as this guest's. `false` when somebody holds it.
+async fn claim(tx: &DatabaseTransaction, scope: Scope, guest: GuestId, new: &Identifier) -> Result<bool> {
+    let row = identifier::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        property_id: Set(scope.property),
+        guest_id: Set(guest),
+        kind: Set(new.kind()),
+        value: Set(new.value().to_owned()),
+        match_key: Set(new.match_key()),
+        first_seen_at: Set(scope.at),
+        ended_at: Set(None),
+    };
+    let inserted = identifier::Entity::insert(row)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// Makes `new` one of the guest's identifiers, from now on.
+async fn add(tx: &DatabaseTransaction, scope: Scope, guest: GuestId, new: &Identifier) -> Result<()> {
+    let held = identifier::Entity::find()
+        .filter(identifier::Column::PropertyId.eq(scope.property))
+        .filter(identifier::Column::Kind.eq(new.kind()))
+        .filter(identifier::Column::MatchKey.eq(new.match_key()))
+        .filter(identifier::Column::EndedAt.is_null())
+        .one(tx)
+        .await?;
+    if let Some(row) = held {
+        let same_value = row.value == new.value();
+        match new.kind() {
+            _ if row.guest_id == guest && same_value => return Ok(()),
+            // The number as it was first written stays: its variants are in the key.
+            IdentifierKind::Phone => return Ok(()),
+            IdentifierKind::Bsuid | IdentifierKind::WaId | IdentifierKind::Username => {
+                end(tx, scope, &row).await?;
+            }
+        }
+    }
+    if matches!(new.kind(), IdentifierKind::Username | IdentifierKind::Bsuid) {
+        end_others(tx, scope, guest, new).await?;
+    }
+    claim(tx, scope, guest, new).await.map(|_| ())
+}
+
+async fn end(tx: &DatabaseTransaction, scope: Scope, row: &identifier::Model) -> Result<()> {
+    identifier::Entity::update_many()
+        .col_expr(identifier::Column::EndedAt, Expr::value(scope.at))
+        .filter(identifier::Column::Id.eq(row.id))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// A guest has one username and one BSUID at a time: a new one ends the old.
+async fn end_others(tx: &DatabaseTransaction, scope: Scope, guest: GuestId, new: &Identifier) -> Result<()> {
+    identifier::Entity::update_many()
+        .col_expr(identifier::Column::EndedAt, Expr::value(scope.at))
+        .filter(identifier::Column::GuestId.eq(guest))
+        .filter(identifier::Column::Kind.eq(new.kind()))
+        .filter(identifier::Column::MatchKey.ne(new.match_key()))
+        .filter(identifier::Column::EndedAt.is_null())
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Takes the name that the guest gave to WhatsApp, if there is none yet.
+async fn name(tx: &DatabaseTransaction, scope: Scope, guest: GuestId, name: Option<&str>) -> Result<()> {
+    let Some(name) = name else { return Ok(()) };
+    let named = guest::Entity::update_many()
+        .col_expr(guest::Column::Name, Expr::value(name))
+        .col_expr(guest::Column::UpdatedAt, Expr::value(scope.at))
+        .filter(guest::Column::Id.eq(guest))
+        .filter(guest::Column::Name.is_null())
+        .exec(tx)
+        .await?;
+    if named.rows_affected == 1 {
+        event::record(tx, scope, EventType::GuestUpdated, json!({"guest_id": guest, "name": name})).await?;
+    }
+    Ok(())
+}
+
+/// Learns addresses of a guest who is known already, from an answer or a status.
+pub(crate) async fn attach(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    guest: GuestId,
+    sender: &Sender,
+) -> Result<()> {
+    let phone = sender.wa_id.as_deref().and_then(|wa_id| PhoneNumber::from_wa_id(wa_id).ok());
+    let (by_number, by_bsuid) = holders(tx, scope, phone.as_ref(), sender.bsuid.as_deref()).await?;
+    let mut guest = super::lock(tx, scope.property, guest).await?.id;
+    for other in [by_number, by_bsuid].into_iter().flatten() {
+        if other != guest {
+            guest = merge::join(tx, scope, guest, other).await?;
+        }
+    }
+    let has_phone = identifier::Entity::find()
+        .filter(identifier::Column::GuestId.eq(guest))
+        .filter(identifier::Column::Kind.eq(IdentifierKind::Phone))
+        .filter(identifier::Column::EndedAt.is_null())
+        .one(tx)
+        .await?
+        .is_some();
+    if let Some(phone) = &phone {
+        add(tx, scope, guest, &Identifier::WaId(phone.digits().to_owned())).await?;
+    }
+    if let Some(phone) = phone.filter(|_| !has_phone) {
+        add(tx, scope, guest, &Identifier::Phone(phone)).await?;
+    }
+    if let Some(bsuid) = sender.bsuid.clone() {
+        add(tx, scope, guest, &Identifier::Bsuid(bsuid)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! The use cases. They own the transactions and the outbox; `api` and `worker` call them.
+//!
+//! Every function that reads or writes a hotel's rows takes a [`Caller`] or a property id and can
+//! see no other hotel's. Answers are types of this crate or of `domain`: entity models stay here.
+
+mod app;
+pub mod auth;
+pub mod connection;
+pub mod conversation;
+mod db;
+pub mod dispatch;
+pub mod error;
+mod event;
+pub mod guest;
+pub mod idempotency;
+pub mod ingest;
+pub mod message;
+pub mod outbox;
+pub mod page;
+pub mod property;
+pub mod send;
+pub mod sweep;
+pub mod template;
+
+pub use app::{App, Config, Ports};
+pub use auth::Caller;
+pub use db::Database;
+pub use error::{Error, Result};

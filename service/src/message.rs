@@ -1,0 +1,245 @@
+//! Messages, as the API shows them.
+
+use std::time::Duration;
+
+use bellhop_domain::conversation::Direction;
+use bellhop_domain::problem::Problem;
+use bellhop_domain::provider_error::ProviderError;
+use bellhop_domain::rights::Right;
+use bellhop_domain::status::Evidence;
+use bellhop_domain::{Content, ConversationId, GuestId, MessageId, MessageStatus, PropertyId};
+use bellhop_entity::message;
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::dispatch::{Change, settle};
+use crate::error::{Error, Result};
+use crate::event::Scope;
+use crate::page::{Page, PageRequest};
+
+#[derive(Debug, Clone)]
+pub struct MessageView {
+    pub message_id: MessageId,
+    pub conversation_id: ConversationId,
+    pub guest_id: GuestId,
+    pub direction: Direction,
+    pub status: MessageStatus,
+    pub content: Content,
+    /// The provider's id.
+    pub wamid: Option<String>,
+    /// The wamid of the message that this one answers.
+    pub reply_to: Option<String>,
+    pub staff_member_id: Option<String>,
+    pub metadata: Option<Value>,
+    /// How often it went, or may have gone, on the wire.
+    pub attempts: i32,
+    /// When a queued message is tried next.
+    pub due_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub sent_at: Option<DateTime<Utc>>,
+    pub delivered_at: Option<DateTime<Utc>>,
+    pub read_at: Option<DateTime<Utc>>,
+    pub failed_at: Option<DateTime<Utc>>,
+    /// The last refusal; of a queued message the one after which it is tried again.
+    pub failure: Option<ProviderError>,
+    /// When it became uncertain whether the message had left.
+    pub in_doubt_since: Option<DateTime<Utc>>,
+    /// The provider took it twice.
+    pub sent_twice: bool,
+}
+
+impl MessageView {
+    /// A sentence about why the message failed, expired, or waits.
+    pub fn failure_reason(&self) -> Option<String> {
+        match self.status {
+            MessageStatus::Expired => {
+                Some("The 24-hour window closed before the message could leave.".to_owned())
+            }
+            MessageStatus::InDoubt => Some(
+                "The connection broke during the send; WhatsApp may or may not have the message.".to_owned(),
+            ),
+            MessageStatus::Failed | MessageStatus::Queued => self.failure.as_ref().map(|failure| {
+                // The provider's details often begin with its title.
+                let reason = match failure.details.as_deref() {
+                    Some(details) if details.starts_with(&failure.title) => details.to_owned(),
+                    Some(details) => format!("{}: {details}", failure.title),
+                    None => failure.title.clone(),
+                };
+                if failure.code == 0 { reason } else { format!("{reason} ({})", failure.code) }
+            }),
+            MessageStatus::Scheduled
+            | MessageStatus::Sending
+            | MessageStatus::Sent
+            | MessageStatus::Delivered
+            | MessageStatus::Read
+            | MessageStatus::Cancelled
+            | MessageStatus::Received => None,
+        }
+    }
+}
+
+impl From<message::Model> for MessageView {
+    fn from(row: message::Model) -> Self {
+        Self {
+            message_id: row.id,
+            conversation_id: row.conversation_id,
+            guest_id: row.guest_id,
+            direction: row.direction,
+            status: row.status,
+            content: row.content,
+            wamid: row.wamid,
+            reply_to: row.reply_to,
+            staff_member_id: row.staff_member_id,
+            metadata: row.metadata,
+            attempts: row.attempt,
+            due_at: (row.status == MessageStatus::Queued).then_some(row.due_at),
+            created_at: row.created_at,
+            sent_at: row.sent_at,
+            delivered_at: row.delivered_at,
+            read_at: row.read_at,
+            failed_at: row.failed_at,
+            failure: row.failure.and_then(|failure| serde_json::from_value(failure).ok()),
+            in_doubt_since: row.in_doubt_since,
+            sent_twice: row.sent_twice,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct MessageFilter {
+    pub conversation_id: Option<ConversationId>,
+    pub guest_id: Option<GuestId>,
+    pub status: Option<MessageStatus>,
+    pub direction: Option<Direction>,
+}
+
+/// What staff decide about a message in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Send it again; the guest may get it twice.
+    Resend,
+    /// Take it as failed; the guest may have it.
+    GiveUp,
+}
+
+impl App {
+    pub async fn message(&self, caller: &Caller, id: MessageId) -> Result<MessageView> {
+        caller.require(Right::ReadConversations)?;
+        Ok(find(self.db.reader(), caller.property_id, id).await?.into())
+    }
+
+    /// Newest first.
+    pub async fn messages(
+        &self,
+        caller: &Caller,
+        filter: MessageFilter,
+        page: PageRequest,
+    ) -> Result<Page<MessageView>> {
+        caller.require(Right::ReadConversations)?;
+        use message::Column;
+        let mut query = message::Entity::find().filter(Column::PropertyId.eq(caller.property_id));
+        if let Some(conversation) = filter.conversation_id {
+            query = query.filter(Column::ConversationId.eq(conversation));
+        }
+        if let Some(guest) = filter.guest_id {
+            query = query.filter(Column::GuestId.eq(guest));
+        }
+        if let Some(status) = filter.status {
+            query = query.filter(Column::Status.eq(status));
+        }
+        if let Some(direction) = filter.direction {
+            query = query.filter(Column::Direction.eq(direction));
+        }
+        if let Some(after) = page.after::<MessageId>()? {
+            query = query.filter(Column::Id.lt(after));
+        }
+        let rows = query.order_by_desc(Column::Id).limit(page.limit() + 1).all(self.db.reader()).await?;
+        Ok(Page::cut(rows, &page, |row| row.id).map(MessageView::from))
+    }
+
+    /// A page of one conversation: the newest, oldest first; the cursor leads to older ones.
+    pub(crate) async fn messages_of(
+        &self,
+        id: ConversationId,
+        page: PageRequest,
+    ) -> Result<Page<MessageView>> {
+        let mut query = message::Entity::find().filter(message::Column::ConversationId.eq(id));
+        if let Some(before) = page.after::<i64>()? {
+            query = query.filter(message::Column::Seq.lt(before));
+        }
+        let rows =
+            query.order_by_desc(message::Column::Seq).limit(page.limit() + 1).all(self.db.reader()).await?;
+        let mut page = Page::cut(rows, &page, |row| row.seq).map(MessageView::from);
+        page.data.reverse();
+        Ok(page)
+    }
+
+    /// Staff decide what becomes of a message in doubt.
+    pub async fn decide(&self, caller: &Caller, id: MessageId, decision: Decision) -> Result<MessageView> {
+        caller.require(Right::SendMessages)?;
+        let tx = self.db.begin().await?;
+        find(&tx, caller.property_id, id).await?;
+        let row = lock(&tx, id).await?;
+        if row.status != MessageStatus::InDoubt {
+            let details = json!({"status": row.status});
+            let message = Problem::NotInDoubt.row().meaning;
+            return Err(Error::with(Problem::NotInDoubt, message, details));
+        }
+        let to = match decision {
+            Decision::Resend => MessageStatus::Queued,
+            Decision::GiveUp => MessageStatus::Failed,
+        };
+        let failure = (decision == Decision::GiveUp).then(given_up);
+        let change = Change { failure, ..Change::to(to, Evidence::Decision) };
+        let scope = Scope { property: caller.property_id, at: self.now() };
+        let row = settle(&tx, scope, row, change).await?;
+        tx.commit().await?;
+        self.start_lane(row.conversation_id);
+        Ok(row.into())
+    }
+
+    /// Waits until something is known of a message, at most `limit`.
+    pub async fn wait_for(&self, caller: &Caller, id: MessageId, limit: Duration) -> Result<MessageView> {
+        let deadline = Instant::now() + limit;
+        let mut pause = Duration::from_millis(10);
+        loop {
+            let view = self.message(caller, id).await?;
+            let settled = !view.status.holds_the_lane() || view.failure.is_some();
+            if settled || Instant::now() + pause > deadline {
+                return Ok(view);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(200));
+        }
+    }
+}
+
+fn given_up() -> ProviderError {
+    ProviderError {
+        code: 0,
+        title: "Given up by staff while it was in doubt; the guest may have it".to_owned(),
+        details: None,
+        http_status: None,
+        is_transient: false,
+    }
+}
+
+async fn find(db: &impl ConnectionTrait, property: PropertyId, id: MessageId) -> Result<message::Model> {
+    message::Entity::find_by_id(id)
+        .filter(message::Column::PropertyId.eq(property))
+        .one(db)
+        .await?
+        .ok_or_else(|| Error::not_found("message"))
+}
+
+/// The message's row, locked until the transaction ends.
+pub(crate) async fn lock(tx: &DatabaseTransaction, id: MessageId) -> Result<message::Model> {
+    let row = message::Entity::find_by_id(id).lock_exclusive().one(tx).await?;
+    row.ok_or_else(|| Error::not_found("message"))
+}

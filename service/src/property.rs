@@ -1,0 +1,156 @@
+//! The hotel itself.
+
+use bellhop_domain::rights::Right;
+use bellhop_domain::settings::InDoubtPolicy;
+use bellhop_domain::{Country, PropertyId};
+use bellhop_entity::property;
+use chrono::{DateTime, Utc};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel};
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::error::{Error, Result};
+
+/// A hotel.
+#[derive(Debug, Clone)]
+pub struct PropertyView {
+    pub property_id: PropertyId,
+    pub name: String,
+    /// IANA name.
+    pub time_zone: String,
+    pub default_country: Option<String>,
+    pub default_language: String,
+    pub in_doubt_policy: InDoubtPolicy,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What to change; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct PropertyChange {
+    pub name: Option<String>,
+    pub time_zone: Option<String>,
+    pub default_country: Option<String>,
+    pub default_language: Option<String>,
+    pub in_doubt_policy: Option<InDoubtPolicy>,
+}
+
+impl From<property::Model> for PropertyView {
+    fn from(row: property::Model) -> Self {
+        Self {
+            property_id: row.id,
+            name: row.name,
+            time_zone: row.time_zone,
+            default_country: row.default_country,
+            default_language: row.default_language,
+            in_doubt_policy: row.in_doubt_policy,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+impl PropertyChange {
+    fn check(&self) -> Result<()> {
+        if let Some(name) = &self.name
+            && !(1..=200).contains(&name.trim().chars().count())
+        {
+            return Err(Error::field("name", "must have 1 to 200 characters"));
+        }
+        if let Some(zone) = &self.time_zone
+            && zone.parse::<chrono_tz::Tz>().is_err()
+        {
+            return Err(Error::field("time_zone", "must be an IANA name such as Asia/Jerusalem or UTC"));
+        }
+        if let Some(country) = &self.default_country {
+            country
+                .to_ascii_uppercase()
+                .parse::<Country>()
+                .map_err(|error| Error::field("default_country", error))?;
+        }
+        if let Some(language) = &self.default_language
+            && !is_language_code(language)
+        {
+            return Err(Error::field("default_language", "must be a code such as en, en_US or he"));
+        }
+        Ok(())
+    }
+
+    fn apply(self, row: &mut property::ActiveModel) {
+        if let Some(name) = self.name {
+            row.name = Set(name.trim().to_owned());
+        }
+        if let Some(zone) = self.time_zone {
+            row.time_zone = Set(zone);
+        }
+        if let Some(country) = self.default_country {
+            row.default_country = Set(Some(country.to_ascii_uppercase()));
+        }
+        if let Some(language) = self.default_language {
+            row.default_language = Set(language);
+        }
+        if let Some(policy) = self.in_doubt_policy {
+            row.in_doubt_policy = Set(policy);
+        }
+    }
+}
+
+/// Meta's codes: two or three small letters, and a country where one is meant.
+fn is_language_code(text: &str) -> bool {
+    let (language, country) = text.split_once('_').map_or((text, None), |(l, c)| (l, Some(c)));
+    (2..=3).contains(&language.len())
+        && language.bytes().all(|b| b.is_ascii_lowercase())
+        && country.is_none_or(|c| c.len() == 2 && c.bytes().all(|b| b.is_ascii_uppercase()))
+}
+
+impl App {
+    pub async fn property(&self, caller: &Caller) -> Result<PropertyView> {
+        caller.require(Right::ReadProperty)?;
+        Ok(load(self.db.reader(), caller.property_id).await?.into())
+    }
+
+    pub async fn change_property(&self, caller: &Caller, change: PropertyChange) -> Result<PropertyView> {
+        caller.require(Right::ChangeProperty)?;
+        change.check()?;
+        let tx = self.db.begin().await?;
+        let mut row = load(&tx, caller.property_id).await?.into_active_model();
+        change.apply(&mut row);
+        row.updated_at = Set(self.now());
+        let row = row.update(&tx).await?;
+        tx.commit().await?;
+        Ok(row.into())
+    }
+
+    /// Makes a hotel. Names and codes are checked as in [`App::change_property`].
+    pub async fn create_property(&self, name: &str, change: PropertyChange) -> Result<PropertyId> {
+        let change = PropertyChange { name: Some(name.to_owned()), ..change };
+        change.check()?;
+        let id = PropertyId::new();
+        let mut row = property::ActiveModel {
+            id: Set(id),
+            time_zone: Set("UTC".to_owned()),
+            default_country: Set(None),
+            default_language: Set("en".to_owned()),
+            in_doubt_policy: Set(InDoubtPolicy::Hold),
+            created_at: Set(self.now()),
+            updated_at: Set(self.now()),
+            ..Default::default()
+        };
+        change.apply(&mut row);
+        let tx = self.db.begin().await?;
+        property::Entity::insert(row).exec_without_returning(&tx).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+}
+
+/// The property of a caller or of a row, which is there by foreign key.
+pub(crate) async fn load(db: &impl ConnectionTrait, id: PropertyId) -> Result<property::Model> {
+    property::Entity::find_by_id(id).one(db).await?.ok_or_else(|| Error::not_found("property"))
+}
+
+/// The country in which the property's national numbers are read.
+pub(crate) fn home(row: &property::Model) -> Option<Country> {
+    row.default_country.as_ref().and_then(|country| country.parse().ok())
+}

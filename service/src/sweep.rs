@@ -1,0 +1,176 @@
+//! What nobody else will do: leases that ran out, doubts that lasted, keys that grew old.
+
+use bellhop_domain::attempt::{AttemptOutcome, AttemptRef};
+use bellhop_domain::settings::InDoubtPolicy;
+use bellhop_domain::status::Evidence;
+use bellhop_domain::{MessageId, MessageStatus};
+use bellhop_entity::{attempt, connection, message, message_status, property};
+use chrono::TimeDelta;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use crate::app::App;
+use crate::db::real_now;
+use crate::dispatch::{Change, find_attempt, settle, settle_attempt};
+use crate::error::Result;
+use crate::event::Scope;
+use crate::idempotency;
+use crate::ingest;
+use crate::message::lock;
+
+/// Messages taken in one round.
+const CHUNK: u64 = 100;
+
+/// How long a status without a message is looked at again: far longer than any call takes.
+const PARKED_FOR: TimeDelta = TimeDelta::minutes(2);
+
+impl App {
+    /// One round. Returns how many messages changed their state.
+    pub async fn sweep(&self) -> Result<usize> {
+        let doubted = self.doubt_lost_attempts().await?;
+        let resent = self.apply_in_doubt_policy().await?;
+        let told = self.apply_late_parked().await?;
+        Ok(doubted + resent + told)
+    }
+
+    /// An attempt whose lease ran out may have been on the wire: its message is in doubt.
+    async fn doubt_lost_attempts(&self) -> Result<usize> {
+        use message::Column;
+        let lost: Vec<MessageId> = message::Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(sea_orm::sea_query::Expr::cust("status = 'sending'"))
+            .filter(Column::LeaseUntil.lte(real_now()))
+            .order_by_asc(Column::LeaseUntil)
+            .limit(CHUNK)
+            .into_tuple()
+            .all(self.db.reader())
+            .await?;
+        let mut changed = 0;
+        for id in lost {
+            // One at a time: what fails on one must not keep the others for ever.
+            match self.doubt(id).await {
+                Ok(doubted) => changed += usize::from(doubted),
+                Err(error) => tracing::error!(message = %id, %error, "lost attempt not settled"),
+            }
+        }
+        Ok(changed)
+    }
+
+    async fn doubt(&self, id: MessageId) -> Result<bool> {
+        let tx = self.db.begin().await?;
+        let row = lock(&tx, id).await?;
+        if row.status != MessageStatus::Sending || row.lease_until.is_none_or(|until| until > real_now()) {
+            return Ok(false);
+        }
+        let attempt = AttemptRef { message: id, number: row.attempt };
+        let known = find_attempt(&tx, attempt).await?;
+        settle_attempt(&tx, known, AttemptOutcome::InDoubt, (None, None)).await?;
+        let scope = Scope { property: row.property_id, at: self.now() };
+        let row = settle(&tx, scope, row, Change::to(MessageStatus::InDoubt, Evidence::Dispatch)).await?;
+        tx.commit().await?;
+        tracing::warn!(message = %id, "an attempt was never answered; the message is in doubt");
+        self.start_lane(row.conversation_id);
+        Ok(true)
+    }
+
+    /// Sends again what stayed in doubt beyond the horizon, where the property wants that.
+    ///
+    /// The horizon counts only time in which webhooks of the connection were getting through:
+    /// while they do not, the echo that would settle the doubt cannot come either.
+    async fn apply_in_doubt_policy(&self) -> Result<usize> {
+        let resending = property::Entity::find()
+            .filter(property::Column::InDoubtPolicy.eq(InDoubtPolicy::Resend))
+            .all(self.db.reader())
+            .await?;
+        let horizon =
+            TimeDelta::from_std(self.config.in_doubt_horizon).unwrap_or(TimeDelta::MAX).num_milliseconds();
+        let mut changed = 0;
+        for property in resending {
+            let connections = connection::Entity::find()
+                .filter(connection::Column::PropertyId.eq(property.id))
+                .all(self.db.reader())
+                .await?;
+            for connection in connections {
+                let over = connection.webhook_alive_ms - horizon;
+                for id in self.doubts_since(&connection, over).await? {
+                    changed += usize::from(self.resend(id, over).await?);
+                }
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Messages of a connection whose doubt began before its webhook time was `mark_ms`.
+    async fn doubts_since(&self, connection: &connection::Model, mark_ms: i64) -> Result<Vec<MessageId>> {
+        use message::Column;
+        Ok(message::Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::PropertyId.eq(connection.property_id))
+            .filter(sea_orm::sea_query::Expr::cust("status = 'in_doubt'"))
+            .filter(Column::ConnectionId.eq(connection.id))
+            .filter(Column::InDoubtMarkMs.lte(mark_ms))
+            .order_by_asc(Column::Id)
+            .limit(CHUNK)
+            .into_tuple()
+            .all(self.db.reader())
+            .await?)
+    }
+
+    async fn resend(&self, id: MessageId, mark_ms: i64) -> Result<bool> {
+        let tx = self.db.begin().await?;
+        let row = lock(&tx, id).await?;
+        let over = row.in_doubt_mark_ms.is_some_and(|mark| mark <= mark_ms);
+        if row.status != MessageStatus::InDoubt || !over {
+            return Ok(false);
+        }
+        let scope = Scope { property: row.property_id, at: self.now() };
+        let row = settle(&tx, scope, row, Change::to(MessageStatus::Queued, Evidence::Decision)).await?;
+        tx.commit().await?;
+        tracing::warn!(message = %row.id, "still in doubt after the horizon; sent again by the property's policy");
+        self.start_lane(row.conversation_id);
+        Ok(true)
+    }
+
+    /// Statuses without an echo that were parked in the very moment in which the answer of their
+    /// attempt was stored, so that neither saw the other.
+    async fn apply_late_parked(&self) -> Result<usize> {
+        use message_status::Column;
+        let parked = message_status::Entity::find()
+            .filter(sea_orm::sea_query::Expr::cust("message_id IS NULL"))
+            .filter(Column::ReceivedAt.gt(real_now() - PARKED_FOR))
+            .order_by_desc(Column::ReceivedAt)
+            .limit(CHUNK)
+            .all(self.db.reader())
+            .await?;
+        let mut told = 0;
+        for status in parked {
+            let attempt = attempt::Entity::find()
+                .filter(attempt::Column::ConnectionId.eq(status.connection_id))
+                .filter(attempt::Column::Wamid.eq(&status.wamid))
+                .one(self.db.reader())
+                .await?;
+            // Most belong to messages that another program sends from the same number.
+            let Some(attempt) = attempt else { continue };
+            let attempt = AttemptRef { message: attempt.message_id, number: attempt.number };
+            let tx = self.db.begin().await?;
+            let row = lock(&tx, attempt.message).await?;
+            let scope = Scope { property: row.property_id, at: self.now() };
+            ingest::apply_parked(&tx, scope, (row, attempt), &status.wamid).await?;
+            tx.commit().await?;
+            told += 1;
+        }
+        Ok(told)
+    }
+
+    /// Removes what is kept for a time only.
+    pub async fn clean_up(&self) -> Result<()> {
+        let tx = self.db.begin().await?;
+        let forgotten = idempotency::forget_old(&tx, self.now()).await?;
+        tx.commit().await?;
+        if forgotten > 0 {
+            tracing::debug!(forgotten, "idempotency keys forgotten");
+        }
+        Ok(())
+    }
+}

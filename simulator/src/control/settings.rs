@@ -1,0 +1,122 @@
+//! The number's limits, faults, the clock, templates, and where webhooks stand.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Answer, Input, Problem};
+use crate::{core::Core, faults::Faults, restore::tag, templates::Template};
+
+pub(super) fn number(core: &Core, id: &str) -> Answer {
+    if id != core.account.phone_number_id {
+        return Err(Problem::unknown(format!("this simulator has no number {id}")));
+    }
+    Ok(json!(core.state().number))
+}
+
+/// Sets what the body names; `"throughput": null` is unlimited.
+pub(super) fn set_number(core: &Core, id: &str, input: &Input) -> Answer {
+    number(core, id)?;
+    let body: Map<String, Value> = input.parse()?;
+    let settings = {
+        let mut state = core.state();
+        let mut settings = state.number;
+        for (key, value) in &body {
+            match (key.as_str(), value) {
+                ("throughput", Value::Null) => settings.throughput = None,
+                ("throughput", value) => {
+                    let limit = value.as_u64().and_then(|limit| u32::try_from(limit).ok());
+                    let Some(limit) = limit.filter(|limit| [20, 80, 1_000].contains(limit)) else {
+                        return Err(Problem::bad("throughput must be 20, 80, 1000 or null"));
+                    };
+                    settings.throughput = Some(limit);
+                }
+                ("pair_limit", Value::Bool(on)) => settings.pair_limit = *on,
+                ("pair_limit", _) => return Err(Problem::bad("pair_limit must be true or false")),
+                (key, _) => return Err(Problem::bad(format!("unknown field `{key}`"))),
+            }
+        }
+        state.number = settings;
+        core.record(tag::NUMBER, &settings);
+        settings
+    };
+    core.flush()?;
+    Ok(json!(settings))
+}
+
+/// Replaces the faults. They live in memory only: a restart is a way to be rid of them.
+pub(super) fn set_faults(core: &Core, faults: Faults) -> Answer {
+    core.state().faults = faults.clone();
+    core.changed();
+    Ok(json!(faults))
+}
+
+pub(super) fn clock(core: &Core) -> Value {
+    json!({
+        "now": core.clock.now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        "now_ms": core.clock.now_ms(),
+        "offset_seconds": core.clock.offset_ms() as f64 / 1_000.0,
+    })
+}
+
+pub(super) fn advance_clock(core: &Core, input: &Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        advance_seconds: f64,
+    }
+    // A hundred years either way: past that, timestamps stop making sense to everybody.
+    const LIMIT: f64 = 100.0 * 366.0 * 86_400.0;
+    let Body { advance_seconds } = input.parse()?;
+    if !(-LIMIT..=LIMIT).contains(&advance_seconds) {
+        return Err(Problem::bad("advance_seconds must be within a hundred years"));
+    }
+    {
+        let _ordered = core.state();
+        #[expect(clippy::cast_possible_truncation, reason = "bounded by the check above")]
+        let offset = core.clock.advance_ms((advance_seconds * 1_000.0).round() as i64);
+        core.record(tag::CLOCK, &offset);
+    }
+    core.flush()?;
+    Ok(clock(core))
+}
+
+/// Adds or replaces a template, or changes what the body names of one that is known (its status, say).
+pub(super) fn put_template(core: &Core, input: &Input) -> Answer {
+    let body: Map<String, Value> = input.parse()?;
+    let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (name, language) = (text("name"), text("language"));
+    let simple = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if name.is_empty() || language.is_empty() || !name.chars().all(simple) {
+        return Err(Problem::bad("name (lower case, digits and _) and language are needed"));
+    }
+    let template = {
+        let mut state = core.state();
+        let known = state.templates.iter().find(|one| one.name == name && one.language == language);
+        let mut merged = match known {
+            Some(known) => json!(known),
+            None => json!({
+                "id": (400_000_000_000_001 + state.templates.len() as u64).to_string(),
+                "status": "APPROVED",
+                "category": "UTILITY",
+                "parameter_format": "POSITIONAL",
+            }),
+        };
+        for (key, value) in body {
+            merged[key] = value;
+        }
+        let template: Template = serde_json::from_value(merged)
+            .map_err(|error| Problem::bad(format!("the template is not right: {error}")))?;
+        state.put_template(template.clone());
+        core.record(tag::TEMPLATE, &template);
+        template
+    };
+    core.flush()?;
+    Ok(json!(template))
+}
+
+/// Where webhooks go, and how many updates wait for a 200.
+pub(super) fn webhooks(core: &Core) -> Value {
+    let state = core.state();
+    let pending: usize = state.guests.iter().map(|guest| guest.queue.len()).sum();
+    json!({"callback": state.callback, "pending": pending})
+}

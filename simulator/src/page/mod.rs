@@ -1,0 +1,36 @@
+//! The guests' phones, as plain files.
+
+use poem::{
+    Response,
+    http::{Method, StatusCode},
+};
+use serde_json::json;
+
+/// Nothing is loaded from anywhere else, and nothing may be.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                      img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+
+pub(crate) fn answer(method: &Method, path: &[&str]) -> Response {
+    let file = match path {
+        [] => ("text/html; charset=utf-8", include_str!("index.html")),
+        ["phone.css"] => ("text/css; charset=utf-8", include_str!("phone.css")),
+        ["phone.js"] => ("text/javascript; charset=utf-8", include_str!("phone.js")),
+        _ => return problem(StatusCode::NOT_FOUND, "there is nothing here; the guests' phones are at /"),
+    };
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return problem(StatusCode::METHOD_NOT_ALLOWED, "this page can only be read");
+    }
+    Response::builder()
+        .content_type(file.0)
+        .header("cache-control", "no-cache")
+        .header("content-security-policy", POLICY)
+        .header("x-content-type-options", "nosniff")
+        .body(file.1)
+}
+
+fn problem(status: StatusCode, sentence: &str) -> Response {
+    Response::builder()
+        .status(status)
+        .content_type("application/json; charset=utf-8")
+        .body(json!({"error": sentence}).to_string())
+}

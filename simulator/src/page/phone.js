@@ -1,0 +1,275 @@
+// The guests' phones. Asks the control API once a second; nothing here knows the business's side.
+"use strict";
+
+const byId = (id) => document.getElementById(id);
+const app = byId("app");
+const list = byId("guests");
+const chat = byId("chat");
+const text = byId("text");
+const dialog = byId("dialog");
+
+// What is on the screen, so that only what changed is drawn again: a screen reader hears new lines only.
+const shown = { guests: "", chat: "", key: null, lines: new Map() };
+let timer = 0;
+let round = 0;
+
+const direction = new URLSearchParams(location.search).get("dir");
+if (direction === "rtl" || direction === "ltr") document.documentElement.dir = direction;
+
+const keyOf = (guest) => guest.bsuid || guest.phone;
+const nameOf = (guest) => guest.name || guest.username || guest.phone || "Guest";
+const picked = () => decodeURIComponent(location.hash.slice(1)) || null;
+
+async function call(method, path, body) {
+  const response = await fetch("/simulator/" + path, {
+    method,
+    headers: body ? { "content-type": "application/json" } : {},
+    body: body ? JSON.stringify(body) : undefined,
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
+}
+
+function make(tag, className, content) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (content !== undefined) node.textContent = content;
+  return node;
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const calendar = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+
+function timeOf(ms) {
+  const node = make("time", "", clock.format(ms));
+  node.dateTime = new Date(ms).toISOString();
+  node.dir = "auto";
+  return node;
+}
+
+const TICKS = {
+  accepted: ["M12 4v5l3 2M12 1a7 7 0 1 0 .01 0", "waiting"],
+  sent: ["M5 8l3 3 7-8", "sent"],
+  delivered: ["M2 8l3 3 7-8M9 10l1 1 7-8", "delivered"],
+  read: ["M2 8l3 3 7-8M9 10l1 1 7-8", "read"],
+  failed: ["M10 2v6M10 11v.5", "failed"],
+};
+
+function ticks(status) {
+  const [path, label] = TICKS[status] || TICKS.accepted;
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", status === "accepted" ? "2 0 20 16" : "0 0 20 14");
+  svg.setAttribute("class", "ticks " + status);
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", label);
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  line.setAttribute("d", path);
+  const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
+  title.textContent = label;
+  svg.append(title, line);
+  return svg;
+}
+
+function avatar(guest) {
+  const letters = [...nameOf(guest).replace(/^\+/, "")];
+  const colour = [...keyOf(guest)].reduce((sum, c) => sum + c.codePointAt(0), 0) % 5;
+  const node = make("span", "avatar c" + colour, (letters[0] || "?").toUpperCase());
+  node.setAttribute("aria-hidden", "true");
+  return node;
+}
+
+function drawGuests(guests) {
+  const state = JSON.stringify([guests, picked()]);
+  if (state === shown.guests) return;
+  shown.guests = state;
+  const focused = list.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  list.replaceChildren(...guests.map((guest) => {
+    const button = make("button", "guest");
+    button.type = "button";
+    button.dataset.key = keyOf(guest);
+    if (isPicked(guest)) button.setAttribute("aria-current", "true");
+    const name = make("span", "name");
+    name.append(make("bdi", "", nameOf(guest)));
+    button.append(avatar(guest), name);
+    const number = guest.hidden_number || !guest.phone ? "number hidden" : guest.phone;
+    const last = make("span", "last", guest.last ? guest.last.text : number);
+    last.dir = "auto";
+    if (guest.last) button.append(timeOf(guest.last.at));
+    button.append(last);
+    const item = make("li");
+    item.append(button);
+    return item;
+  }));
+  if (focused) list.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+  byId("no-guests").hidden = guests.length > 0;
+}
+
+function isPicked(guest) {
+  const key = picked();
+  return key !== null && [guest.bsuid, guest.phone, guest.wa_id].includes(key);
+}
+
+function bubble(line) {
+  const mine = line.from === "guest";
+  const node = make("li", mine ? "bubble mine" : "bubble");
+  if (line.type === "template") node.append(make("div", "kind", "Template"));
+  const words = make("div", "words", line.text);
+  words.dir = "auto";
+  const foot = make("div", "foot");
+  foot.append(make("span", "hidden", mine ? "You," : "Front desk,"), timeOf(line.at), ticks(line.status));
+  node.append(words, foot);
+  node.dataset.status = line.status;
+  return node;
+}
+
+function drawChat(answer) {
+  const state = JSON.stringify(answer.data);
+  if (state === shown.chat) return;
+  shown.chat = state;
+  const atEnd = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 80;
+  let day = shown.lines.size ? chat.dataset.day : "";
+  for (const line of answer.data) {
+    const known = shown.lines.get(line.id);
+    if (known) {
+      if (known.dataset.status !== line.status) {
+        known.dataset.status = line.status;
+        known.querySelector(".ticks").replaceWith(ticks(line.status));
+      }
+      continue;
+    }
+    const today = calendar.format(line.at);
+    if (today !== day) chat.append(make("li", "day", today));
+    day = today;
+    const node = bubble(line);
+    shown.lines.set(line.id, node);
+    chat.append(node);
+  }
+  chat.dataset.day = day;
+  if (atEnd) chat.scrollTop = chat.scrollHeight;
+}
+
+function drawWindow(answer) {
+  const { open, expires_at: ends } = answer.guest.window;
+  const node = byId("window");
+  const minutes = Math.max(0, Math.ceil((ends - answer.now) / 60000));
+  const left = minutes >= 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes} min`;
+  const words = open
+    ? `Window open for another ${left}: the front desk may write anything`
+    : ends ? "Window closed: only templates reach this guest" : "Has not written yet: only templates reach this guest";
+  if (node.textContent !== words) node.textContent = words;
+  node.classList.toggle("open", open);
+  const guest = answer.guest;
+  const number = guest.hidden_number || !guest.phone ? "number hidden" : guest.phone;
+  const owner = byId("owner");
+  const known = nameOf(guest) === guest.phone ? [guest.phone] : [nameOf(guest), number];
+  if (owner.dataset.known === known.join()) return;
+  owner.dataset.known = known.join();
+  owner.replaceChildren("phone of ", ...known.flatMap((part, at) => [at ? " · " : "", make("bdi", "", part)]));
+}
+
+function showPhone(key) {
+  app.dataset.view = key ? "chat" : "list";
+  byId("nothing").hidden = Boolean(key);
+  byId("screen").hidden = !key;
+  if (key === shown.key) return;
+  Object.assign(shown, { key, chat: "", lines: new Map() });
+  chat.replaceChildren();
+  chat.dataset.day = "";
+}
+
+async function refresh() {
+  clearTimeout(timer);
+  const mine = ++round;
+  const key = picked();
+  showPhone(key);
+  try {
+    const guests = (await call("GET", "guests")).data;
+    const answer = key ? await call("GET", `guests/${encodeURIComponent(key)}/chat`).catch(() => null) : null;
+    if (mine !== round) return;
+    byId("away").hidden = true;
+    drawGuests(guests);
+    if (answer) {
+      drawWindow(answer);
+      drawChat(answer);
+    } else if (key) {
+      location.hash = "";
+    }
+  } catch {
+    if (mine === round) byId("away").hidden = false;
+  }
+  if (mine === round) timer = setTimeout(refresh, document.hidden ? 5000 : 1000);
+}
+
+async function send() {
+  const body = text.value.trim();
+  const key = picked();
+  if (!body || !key) return;
+  text.value = "";
+  try {
+    await call("POST", `guests/${encodeURIComponent(key)}/messages`, { type: "text", text: { body } });
+  } catch {
+    text.value = body;
+    byId("away").hidden = false;
+  }
+  await refresh();
+  chat.scrollTop = chat.scrollHeight;
+}
+
+byId("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  send();
+});
+
+text.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    send();
+  }
+});
+
+list.addEventListener("click", (event) => {
+  const button = event.target.closest(".guest");
+  if (!button) return;
+  location.hash = encodeURIComponent(button.dataset.key);
+  // Where the list goes away there is nothing left to have the focus.
+  if (matchMedia("(max-width: 46rem)").matches) byId("back").focus();
+});
+
+list.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const buttons = [...list.querySelectorAll(".guest")];
+  buttons[buttons.indexOf(document.activeElement) + step]?.focus();
+});
+
+byId("back").addEventListener("click", () => { location.hash = ""; });
+byId("new-guest").addEventListener("click", () => dialog.showModal());
+byId("cancel").addEventListener("click", () => dialog.close());
+
+byId("guest-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const fields = new FormData(form);
+  const guest = { hidden_number: fields.has("hidden") };
+  for (const key of ["name", "phone"]) {
+    const value = fields.get(key).trim();
+    if (value) guest[key] = value;
+  }
+  const problem = byId("form-problem");
+  try {
+    const made = await call("POST", "guests", guest);
+    form.reset();
+    problem.hidden = true;
+    dialog.close();
+    location.hash = encodeURIComponent(keyOf(made));
+  } catch (error) {
+    problem.textContent = error.message;
+    problem.hidden = false;
+  }
+});
+
+addEventListener("hashchange", refresh);
+document.addEventListener("visibilitychange", refresh);
+refresh();

@@ -1,0 +1,244 @@
+//! What the simulator remembers.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, value::RawValue};
+use tokio::sync::Notify;
+
+use crate::{
+    faults::Faults,
+    guests::Profile,
+    limits::{PairBucket, SlidingSecond},
+    templates::Template,
+};
+
+/// How long a guest's message keeps the customer service window open.
+pub(crate) const WINDOW_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Index into [`State::guests`]; guests are never removed.
+pub(crate) type GuestId = usize;
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub guests: Vec<Guest>,
+    /// Digits of a phone number or `wa_id`, or a BSUID, to its guest.
+    pub names: HashMap<String, GuestId>,
+    pub templates: Vec<Template>,
+    /// Every accepted send, oldest first. The ledger is what stands from `ledger_start` on: the chats
+    /// keep what the ledger has forgotten.
+    pub sent: Vec<Arc<Sent>>,
+    pub ledger_start: usize,
+    pub inbound: Vec<Inbound>,
+    /// Every message of both directions, in the order they came.
+    pub log: Vec<Line>,
+    /// wamid of a guest's message to its place in `inbound`.
+    pub inbound_ids: HashMap<String, usize>,
+    pub callback: Option<String>,
+    pub number: NumberSettings,
+    pub faults: Faults,
+    pub second: SlidingSecond,
+    /// Orders queued webhooks that are due in the same millisecond.
+    pub next_ticket: u64,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct NumberSettings {
+    /// Messages a second; None: unlimited.
+    pub throughput: Option<u32>,
+    pub pair_limit: bool,
+}
+
+impl Default for NumberSettings {
+    fn default() -> Self {
+        Self { throughput: Some(80), pair_limit: true }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Guest {
+    pub profile: Profile,
+    /// Newest timestamp of a message that opens the window, in simulated Unix milliseconds.
+    pub last_inbound: Option<i64>,
+    pub chat: Vec<Line>,
+    pub pair: PairBucket,
+    /// Webhooks not delivered yet, by the time they are due.
+    pub queue: BTreeMap<(i64, u64), Event>,
+    /// Whether a task is working the queue off.
+    pub active: bool,
+    /// Tells that task that something new was queued.
+    pub wake: Arc<Notify>,
+}
+
+impl Guest {
+    /// When the window closes; None when the guest never wrote.
+    pub(crate) fn window_closes(&self) -> Option<i64> {
+        self.last_inbound.map(|at| at + WINDOW_MS)
+    }
+
+    pub(crate) fn window_open(&self, now_ms: i64) -> bool {
+        self.window_closes().is_some_and(|closes| now_ms < closes)
+    }
+}
+
+/// A place in a chat.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Line {
+    Sent(usize),
+    Inbound(usize),
+}
+
+/// One webhook update that waits for its delivery.
+#[derive(Clone)]
+pub(crate) enum Event {
+    /// The status at this place of the message's plan.
+    Status(Arc<Sent>, usize),
+    /// The guest's message at this place of [`State::inbound`].
+    Inbound(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    Sent,
+    Delivered,
+    Read,
+    Failed,
+}
+
+/// A status that the message will reach, decided when it is accepted: restarts change nothing about it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Planned {
+    pub status: Status,
+    /// Simulated Unix milliseconds: the status's own timestamp.
+    pub at: i64,
+    /// Milliseconds of the machine's clock: when its webhook goes out.
+    pub due: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<i64>,
+}
+
+/// What the business is charged, as status webhooks report it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Pricing {
+    pub billable: bool,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub category: String,
+}
+
+/// An accepted send.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Sent {
+    pub id: String,
+    pub guest: GuestId,
+    /// Digits without `+`, or the BSUID: as it was addressed.
+    pub to: String,
+    pub kind: String,
+    /// The request body, as text: it is looked at again only when somebody asks for the ledger.
+    pub payload: Box<RawValue>,
+    pub opaque: Option<String>,
+    /// Simulated Unix milliseconds.
+    pub accepted_at: i64,
+    /// What the guest reads.
+    pub text: String,
+    pub pricing: Pricing,
+    pub plan: Vec<Planned>,
+    /// Bit n: the webhook of `plan[n]` was answered 200.
+    #[serde(default)]
+    pub told: AtomicU8,
+}
+
+impl Sent {
+    pub(crate) fn mark_told(&self, place: usize) {
+        self.told.fetch_or(1 << place, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_told(&self, place: usize) -> bool {
+        self.told.load(Ordering::Relaxed) & (1 << place) != 0
+    }
+
+    /// The furthest status reached by now (machine's clock); None: still on its way.
+    pub(crate) fn reached(&self, now: i64) -> Option<Status> {
+        self.plan.iter().filter(|planned| planned.due <= now).map(|planned| planned.status).max()
+    }
+}
+
+/// A message that a guest wrote.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Inbound {
+    pub id: String,
+    pub guest: GuestId,
+    /// The message's own timestamp, simulated Unix milliseconds.
+    pub at: i64,
+    /// Milliseconds of the machine's clock: when it was written, and its webhook due.
+    pub due: i64,
+    /// Meta's inbound shape without the ids.
+    pub body: Map<String, Value>,
+    #[serde(default)]
+    pub read: AtomicBool,
+    #[serde(default)]
+    pub told: AtomicBool,
+}
+
+impl State {
+    pub(crate) fn add_sent(&mut self, sent: Sent) -> Arc<Sent> {
+        let sent = Arc::new(sent);
+        let line = Line::Sent(self.sent.len());
+        self.log.push(line);
+        let guest = self.resolve(sent.guest);
+        if let Some(guest) = self.guests.get_mut(guest) {
+            guest.chat.push(line);
+        }
+        self.sent.push(sent.clone());
+        sent
+    }
+
+    /// Stores a guest's message and moves the window. Returns its place.
+    pub(crate) fn add_inbound(&mut self, message: Inbound) -> usize {
+        let place = self.inbound.len();
+        self.log.push(Line::Inbound(place));
+        let guest = self.resolve(message.guest);
+        if let Some(guest) = self.guests.get_mut(guest) {
+            guest.chat.push(Line::Inbound(place));
+            if opens_window(&message.body) {
+                guest.last_inbound = guest.last_inbound.max(Some(message.at));
+            }
+        }
+        self.inbound_ids.insert(message.id.clone(), place);
+        self.inbound.push(message);
+        place
+    }
+
+    /// Marks a guest's message and all before it as read. False when nobody knows the id.
+    pub(crate) fn mark_read(&mut self, id: &str) -> bool {
+        let Some(&place) = self.inbound_ids.get(id) else { return false };
+        let Some(message) = self.inbound.get(place) else { return false };
+        let guest = self.guests.get(self.resolve(message.guest));
+        let lines = guest.map(|guest| guest.chat.as_slice()).unwrap_or_default();
+        for line in lines.iter().rev() {
+            let Line::Inbound(at) = *line else { continue };
+            let Some(message) = self.inbound.get(at).filter(|_| at <= place) else { continue };
+            if message.read.swap(true, Ordering::Relaxed) {
+                break;
+            }
+        }
+        true
+    }
+
+    pub(crate) fn ledger(&self) -> &[Arc<Sent>] {
+        self.sent.get(self.ledger_start..).unwrap_or_default()
+    }
+}
+
+/// Whether Meta says for sure that this message opens the window. Of reactions, system notes and
+/// unsupported ones it does not, and a client that counted on them would be wrong some day.
+fn opens_window(body: &Map<String, Value>) -> bool {
+    !matches!(body.get("type").and_then(Value::as_str), Some("reaction" | "system" | "unsupported"))
+}

@@ -1,0 +1,51 @@
+//! Rounds that come again.
+
+use std::time::Duration;
+
+use bellhop_service::App;
+use tokio_util::sync::CancellationToken;
+
+use crate::consumer::pause;
+
+const RELAY: Duration = Duration::from_millis(200);
+const CLEAN_UP: Duration = Duration::from_secs(3600);
+/// Numbers and templates change by hand, at the provider.
+const SYNC: Duration = Duration::from_secs(300);
+
+pub async fn relay(app: App, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        if let Err(error) = app.relay_outbox().await {
+            tracing::warn!(%error, "outbox not relayed");
+        }
+        pause(RELAY, &shutdown).await;
+    }
+}
+
+pub async fn sweep(app: App, every: Duration, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        if let Err(error) = app.sweep().await {
+            tracing::warn!(%error, "sweep not finished");
+        }
+        pause(every, &shutdown).await;
+    }
+}
+
+pub async fn clean_up(app: App, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        if let Err(error) = app.clean_up().await {
+            tracing::warn!(%error, "clean-up not finished");
+        }
+        pause(CLEAN_UP, &shutdown).await;
+    }
+}
+
+pub async fn sync(app: App, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        pause(SYNC, &shutdown).await;
+        if !shutdown.is_cancelled()
+            && let Err(error) = app.sync_connections().await
+        {
+            tracing::warn!(%error, "numbers and templates not read");
+        }
+    }
+}
