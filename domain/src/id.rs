@@ -114,6 +114,8 @@ ids! {
     GuestId = "guest";
     ConversationId = "conv";
     MessageId = "msg";
+    /// Many messages that were handed in together.
+    BatchId = "batch";
     /// An API token's row, not the token.
     TokenId = "tok";
     TemplateId = "tpl";

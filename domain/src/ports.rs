@@ -14,5 +14,5 @@ pub use cipher::{Cipher, CipherError};
 pub use clock::Clock;
 pub use provider::{Line, NumberInfo, Outbound, OutboundBody, Provider, ProviderFailure, TemplateParameter};
 pub use queue::{Acknowledge, Delivery, Hint, Queue, QueueError, Subscription};
-pub use rate_limiter::{Pace, Permit, RateLimiter};
+pub use rate_limiter::{BatchAsk, BatchPermit, BatchPlace, Pace, Permit, RateLimiter};
 pub use window_store::{WindowStore, WindowStoreError};
