@@ -127,7 +127,7 @@ mod tests {
     use tokio::time::timeout;
 
     fn hint() -> Hint {
-        Hint { messages: vec![MessageId::new()] }
+        Hint::Messages(vec![MessageId::new()])
     }
 
     async fn is_silent(reader: &mut Box<dyn Subscription>) -> bool {
@@ -173,7 +173,7 @@ mod tests {
                     let mut seen = Vec::new();
                     while let Ok(delivery) = timeout(Duration::from_millis(300), reader.next()).await {
                         let delivery = delivery.unwrap();
-                        seen.extend(delivery.hint.messages);
+                        seen.push(delivery.hint);
                         delivery.acknowledge.ack().await;
                         tokio::task::yield_now().await;
                     }
@@ -191,7 +191,7 @@ mod tests {
             seen.extend(reader.await.unwrap());
         }
         seen.sort();
-        assert_eq!(seen, sent.into_iter().flat_map(|hint| hint.messages).collect::<Vec<_>>());
+        assert_eq!(seen, sent);
     }
 
     #[tokio::test]

@@ -35,7 +35,7 @@ const PREFETCH: u16 = 64;
 const MAX_LENGTH: i32 = 100_000;
 const PERSISTENT: u8 = 2;
 
-/// A durable quorum queue `<prefix>.send`, published to with confirms and read with explicit
+/// A durable quorum queue, published to with confirms and read with explicit
 /// acknowledgements.
 ///
 /// Publishing and each subscription have a connection of their own: a broker that is short of
@@ -88,8 +88,8 @@ impl From<RabbitError> for QueueError {
 impl RabbitQueue {
     /// Does not connect yet, so that a broker that is away holds up no start. A URL that is none
     /// for AMQP, which the settings refuse, makes every call fail.
-    pub fn connect(url: &Secret, prefix: &str) -> Self {
-        let broker = Broker { url: url.clone(), queue: format!("{prefix}.send").into() };
+    pub fn connect(url: &Secret, queue: String) -> Self {
+        let broker = Broker { url: url.clone(), queue: queue.into() };
         Self { broker: Arc::new(broker), publishing: Mutex::default() }
     }
 
