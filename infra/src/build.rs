@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use bellhop_domain::ports::{Cipher, Queue, WindowStore};
-use bellhop_migration::{Migrator, MigratorTrait};
+use bellhop_domain::ports::{Cipher, Queue, RateLimiter, WindowStore};
 use bellhop_provider::{CloudApi, cloud_api};
 use bellhop_service::{App, Config, Database, Ports};
 
 use crate::cipher::XChaCha;
 use crate::clock::MovableClock;
-use crate::database;
 use crate::queue::in_process::InProcessQueue;
 use crate::queue::rabbitmq::RabbitQueue;
 use crate::rate_limit::in_memory::InMemoryRateLimiter;
+use crate::rate_limit::redis::RedisRateLimiter;
 use crate::settings::Settings;
 use crate::window::in_memory::InMemoryWindows;
 use crate::window::redis::RedisWindows;
+use crate::{database, metrics};
+
+pub use crate::schema::{check_schema, migrate};
 
 /// Where the provider's webhooks arrive, under the public URL.
 pub const WEBHOOK_PATH: &str = "/api/v1/whatsapp/webhook";
@@ -26,12 +28,14 @@ pub const WEBHOOK_PATH: &str = "/api/v1/whatsapp/webhook";
 /// # Errors
 /// When the database cannot be opened, or the secret key be read.
 pub async fn build(settings: &Settings, public_url: &str, clock: MovableClock) -> anyhow::Result<App> {
+    metrics::install();
     let (writer, reader) = database::connect(&settings.database_url).await?;
     let ports = Ports {
         provider: Arc::new(CloudApi::new(cloud_api::http_client()?)),
-        queue: queue(settings),
+        queue: queue(settings, "send"),
+        batch_queue: queue(settings, "batch"),
         windows: windows(settings)?,
-        limiter: Arc::new(InMemoryRateLimiter::new()),
+        limiter: limiter(settings)?,
         cipher: cipher(settings)?,
         clock: Arc::new(clock),
     };
@@ -43,23 +47,9 @@ pub async fn build(settings: &Settings, public_url: &str, clock: MovableClock) -
     Ok(App::new(Database::new(writer, reader), ports, config))
 }
 
-/// Brings the schema up to date. Returns how many migrations were applied.
-///
-/// # Errors
-/// When the database cannot be opened or a migration fails.
-pub async fn migrate(settings: &Settings) -> anyhow::Result<usize> {
-    let writer = database::connect_writer(&settings.database_url).await?;
-    let pending = Migrator::get_pending_migrations(&writer).await?.len();
-    if pending > 0 {
-        Migrator::up(&writer, None).await.context("a migration failed")?;
-    }
-    writer.close().await?;
-    Ok(pending)
-}
-
-fn queue(settings: &Settings) -> Arc<dyn Queue> {
+fn queue(settings: &Settings, name: &str) -> Arc<dyn Queue> {
     match &settings.amqp_url {
-        Some(url) => Arc::new(RabbitQueue::connect(url, &settings.queue_prefix)),
+        Some(url) => Arc::new(RabbitQueue::connect(url, format!("{}.{name}", settings.queue_prefix))),
         None => Arc::new(InProcessQueue::new()),
     }
 }
@@ -70,6 +60,16 @@ fn windows(settings: &Settings) -> anyhow::Result<Arc<dyn WindowStore>> {
             RedisWindows::connect(url, &settings.queue_prefix).context("BELLHOP_REDIS_URL cannot be used")?,
         ),
         None => Arc::new(InMemoryWindows::new()),
+    })
+}
+
+fn limiter(settings: &Settings) -> anyhow::Result<Arc<dyn RateLimiter>> {
+    Ok(match &settings.redis_url {
+        Some(url) => Arc::new(
+            RedisRateLimiter::connect(url, &settings.queue_prefix)
+                .context("BELLHOP_REDIS_URL cannot be used")?,
+        ),
+        None => Arc::new(InMemoryRateLimiter::new()),
     })
 }
 

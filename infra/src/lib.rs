@@ -5,10 +5,16 @@ pub mod build;
 pub mod cipher;
 pub mod clock;
 pub mod database;
+pub mod listener;
+pub mod metrics;
+pub mod process;
 pub mod queue;
 pub mod rate_limit;
+mod schema;
 pub mod settings;
 pub mod telemetry;
 pub mod window;
+#[cfg(test)]
+mod without;
 
 pub use settings::{BadSetting, LogFormat, Settings};

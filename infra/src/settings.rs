@@ -14,6 +14,7 @@ use vars::Vars;
 /// Every variable that is read.
 pub const NAMES: &[&str] = &[
     "BELLHOP_HTTP_ADDR",
+    "BELLHOP_WORKER_HTTP_ADDR",
     "BELLHOP_SIMULATOR_ADDR",
     "BELLHOP_SIMULATOR_URL",
     "BELLHOP_SIMULATOR_ACCOUNT",
@@ -38,6 +39,8 @@ const DATABASE_FILE: &str = "bellhop.db";
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub http_addr: SocketAddr,
+    /// Where `worker` shows its numbers and its health.
+    pub worker_http_addr: SocketAddr,
     pub simulator_addr: SocketAddr,
     /// Without a trailing slash. Set: that simulator is used, none is started.
     pub simulator_url: Option<String>,
@@ -119,6 +122,7 @@ impl Settings {
         let horizon = "a number of seconds from 0.1 to 604800 (a week)";
         Ok(Self {
             http_addr: vars.parsed("BELLHOP_HTTP_ADDR", ADDRESS, "127.0.0.1:8080")?,
+            worker_http_addr: vars.parsed("BELLHOP_WORKER_HTTP_ADDR", ADDRESS, "127.0.0.1:8081")?,
             simulator_addr: vars.parsed("BELLHOP_SIMULATOR_ADDR", ADDRESS, "127.0.0.1:8090")?,
             simulator_url: vars.url("BELLHOP_SIMULATOR_URL")?,
             simulator_account: vars.number("BELLHOP_SIMULATOR_ACCOUNT", account, 1, 1..=999)?,
@@ -194,6 +198,9 @@ impl FromStr for LogFormat {
     }
 }
 
+mod split;
 #[cfg(test)]
 mod tests;
 mod vars;
+
+pub use split::OneProcessOnly;

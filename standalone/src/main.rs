@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use bellhop_infra::clock::MovableClock;
-use bellhop_infra::settings::{self, Settings};
-use bellhop_infra::{build, telemetry};
+use bellhop_infra::settings::Settings;
+use bellhop_infra::{build, process};
 
 const HELP: &str = "\
 Bellhop: messages between hotels and their guests on WhatsApp.
@@ -25,22 +25,15 @@ Settings are environment variables that begin with BELLHOP_: see docs/OPERATIONS
 ";
 
 fn main() -> ExitCode {
-    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let command = std::env::args().nth(1).unwrap_or_default();
-    match execute(&command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bellhop: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    process::exit("bellhop", execute(&command))
 }
 
 fn execute(command: &str) -> anyhow::Result<()> {
     match command {
-        "" => in_runtime(serve),
-        "migrate" => in_runtime(migrate),
-        "demo" => in_runtime(demo),
+        "" => process::in_runtime(serve),
+        "migrate" => process::in_runtime(migrate),
+        "demo" => process::in_runtime(demo),
         "openapi" => {
             print!("{}", bellhop_api::openapi_yaml());
             Ok(())
@@ -57,22 +50,9 @@ fn execute(command: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Reads the settings, starts the logs and runs a command to its end.
-fn in_runtime<F: Future<Output = anyhow::Result<()>>>(
-    command: impl FnOnce(Settings) -> F,
-) -> anyhow::Result<()> {
-    let settings = Settings::from_env()?;
-    telemetry::init(&settings.log, settings.log_format)?;
-    for name in settings::unknown_in_env() {
-        tracing::warn!(name, "this setting is not known and has no effect");
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(command(settings))
-}
-
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     // Listened for from the first moment: a stop must be clean while it is still settling in, too.
-    let stop = stop_signal()?;
+    let stop = process::stop_signal()?;
     let running = bellhop::start(settings).await?;
     let (ready, lines) = (running.ready(), bellhop::banner::lines(running.handoff()));
     tokio::spawn(async move {
@@ -103,17 +83,4 @@ async fn demo(settings: Settings) -> anyhow::Result<()> {
     println!("{}", bellhop::banner::lines(&handoff));
     app.finish(std::time::Duration::from_secs(5)).await;
     Ok(())
-}
-
-/// Ctrl-C, or SIGTERM as a service manager sends it; caught from this call on.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

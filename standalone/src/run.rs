@@ -1,66 +1,35 @@
 //! Starting, and stopping so that nothing is cut off.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
-use bellhop_infra::build;
 use bellhop_infra::clock::MovableClock;
+use bellhop_infra::process::{self, Fleet, Tasks};
 use bellhop_infra::settings::{Settings, http_url};
+use bellhop_infra::{build, metrics};
 use bellhop_service::App;
 use bellhop_simulator::{SharedClock, Simulator};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
 use crate::data_dir::DataDir;
 use crate::handoff::Handoff;
 use crate::settle_in::SimulatorPlace;
 use crate::{demo, settle_in};
 
-/// How long attempts under way may take after the signal to stop.
-const GRACE: Duration = Duration::from_secs(10);
+/// More than the simulator gives its own last answers, when everything else has stopped.
+const SIMULATOR_GRACE: Duration = Duration::from_secs(2);
 
 /// A Bellhop that listens.
 pub struct Running {
     app: App,
     handoff: Handoff,
     /// API and worker.
-    work: Part,
+    work: Tasks,
     /// Apart, because it has to answer until the last attempt is over.
-    simulator: Part,
+    simulator: Tasks,
     /// Held until everything else has stopped.
     _data_dir: DataDir,
-}
-
-/// Tasks that stop together.
-#[derive(Default)]
-struct Part {
-    tasks: JoinSet<anyhow::Result<()>>,
-    shutdown: CancellationToken,
-}
-
-impl Part {
-    fn spawn(&mut self, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
-        self.tasks.spawn(task);
-    }
-
-    /// The end of the first task; never, when there is none.
-    async fn ended(&mut self) -> anyhow::Result<()> {
-        match self.tasks.join_next().await {
-            Some(ended) => ended.context("a part of Bellhop panicked").and_then(|end| end),
-            None => std::future::pending().await,
-        }
-    }
-
-    async fn stop(mut self) {
-        self.shutdown.cancel();
-        let all = async { while self.tasks.join_next().await.is_some() {} };
-        // The API has the same grace for its open requests, and comes first.
-        if tokio::time::timeout(GRACE + Duration::from_secs(1), all).await.is_err() {
-            tracing::warn!("stopped with tasks under way");
-        }
-    }
 }
 
 /// Starts everything; returns once it listens, before it is ready.
@@ -68,10 +37,10 @@ impl Part {
 /// # Errors
 /// When an address is taken, or the database or the data folder cannot be used.
 pub async fn start(settings: Settings) -> anyhow::Result<Running> {
-    let (mut work, mut simulator) = (Part::default(), Part::default());
+    let (mut work, mut simulator) = (Tasks::default(), Tasks::default());
     let data_dir = DataDir::take(&settings.data_dir)?;
     let clock = MovableClock::new();
-    let (listener, address) = listen("BELLHOP_HTTP_ADDR", settings.http_addr).await?;
+    let (listener, address) = process::listen("BELLHOP_HTTP_ADDR", settings.http_addr).await?;
     let public_url = settings.public_url(address);
     let simulator_url = match &settings.simulator_url {
         Some(url) => url.clone(),
@@ -86,10 +55,19 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         .await?
         .context("the demo has no connection")?;
 
-    let options = bellhop_api::Options { cors_origins: settings.cors_origins.clone(), public_url };
+    if !settings.on_sqlite() {
+        // Others may send on the same database.
+        let fleet = Fleet::join(&app, "standalone", &settings).await?;
+        work.spawn(fleet.keep(work.shutdown()));
+    }
+    let options = bellhop_api::Options {
+        cors_origins: settings.cors_origins.clone(),
+        public_url,
+        metrics: Some(metrics::render),
+    };
     spawn_work(&mut work, (&app, settings.sweep_interval), (listener, options));
     let place = SimulatorPlace { url: simulator_url, account: settings.simulator_account };
-    let (settling, stop) = (app.clone(), work.shutdown.clone());
+    let (settling, stop) = (app.clone(), work.shutdown());
     work.spawn(async move {
         settle_in::run(settling, (connection, place), stop.clone()).await;
         stop.cancelled().await;
@@ -99,41 +77,33 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
 }
 
 fn spawn_work(
-    work: &mut Part,
+    work: &mut Tasks,
     (app, sweep_interval): (&App, Duration),
     (listener, options): (TcpListener, bellhop_api::Options),
 ) {
-    let (served, stop) = (app.clone(), work.shutdown.clone());
+    let (served, stop) = (app.clone(), work.shutdown());
     work.spawn(
         async move { Ok(bellhop_api::serve(listener, served, options, stop.cancelled_owned()).await?) },
     );
-    let (worked, stop) = (app.clone(), work.shutdown.clone());
+    let (worked, stop) = (app.clone(), work.shutdown());
     work.spawn(async move {
         let config = bellhop_worker::Config { sweep_interval };
         bellhop_worker::run(worked, config, stop).await.context("the worker stopped")
     });
 }
 
-async fn listen(setting: &str, addr: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(addr)
-        .await
-        .with_context(|| format!("cannot listen on {addr}; set {setting} to another address"))?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
-}
-
 async fn embed_simulator(
     settings: &Settings,
     clock: &MovableClock,
-    part: &mut Part,
+    part: &mut Tasks,
 ) -> anyhow::Result<String> {
-    let (listener, address) = listen("BELLHOP_SIMULATOR_ADDR", settings.simulator_addr).await?;
+    let (listener, address) = process::listen("BELLHOP_SIMULATOR_ADDR", settings.simulator_addr).await?;
     let simulator = Simulator::open(bellhop_simulator::Config {
         account: settings.simulator_account,
         data_dir: Some(settings.data_dir.join("simulator")),
         clock: SharedClock(clock.0.clone()),
     })?;
-    part.spawn(simulator.serve(listener, part.shutdown.clone()));
+    part.spawn(simulator.serve(listener, part.shutdown()));
     Ok(http_url(address))
 }
 
@@ -173,8 +143,7 @@ impl Running {
 
     /// Stops in order.
     pub async fn stop(self) {
-        self.work.stop().await;
-        self.app.finish(GRACE).await;
-        self.simulator.stop().await;
+        process::stop(&self.app, self.work).await;
+        self.simulator.stop(Instant::now() + SIMULATOR_GRACE).await;
     }
 }

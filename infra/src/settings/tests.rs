@@ -24,6 +24,7 @@ fn defaults() {
     for settings in [read(&[]), read(&NAMES.iter().map(|&name| (name, " ")).collect::<Vec<_>>())] {
         let settings = settings.unwrap();
         assert_eq!(settings.http_addr.to_string(), "127.0.0.1:8080");
+        assert_eq!(settings.worker_http_addr.to_string(), "127.0.0.1:8081");
         assert_eq!(settings.simulator_addr.to_string(), "127.0.0.1:8090");
         assert_eq!(settings.simulator_account, 1);
         assert_eq!(settings.public_url(settings.http_addr), "http://127.0.0.1:8080");
@@ -72,6 +73,7 @@ fn bad_values_are_named_with_what_is_allowed() {
     for (name, value) in [
         ("BELLHOP_HTTP_ADDR", "8080"),
         ("BELLHOP_HTTP_ADDR", "127.0.0.1"),
+        ("BELLHOP_WORKER_HTTP_ADDR", "8081"),
         ("BELLHOP_SIMULATOR_ADDR", "here:8090"),
         ("BELLHOP_SIMULATOR_URL", "127.0.0.1:8090"),
         ("BELLHOP_SIMULATOR_ACCOUNT", "0"),

@@ -23,7 +23,7 @@ pub(super) const REDIS: Schemes =
     Schemes { of: &["redis://", "rediss://"], allowed: "a URL that starts with redis:// or rediss://" };
 
 /// Our own news; what libraries say of each step would bury them.
-pub const LOG: &str = "info,poem::server=warn,sea_orm_migration=warn";
+pub const LOG: &str = "info,poem::server=warn,sea_orm_migration=warn,sqlx::postgres::notice=warn";
 
 /// The variables, each by the way it is parsed.
 pub(super) struct Vars<'a>(pub &'a dyn Fn(&str) -> Option<String>);

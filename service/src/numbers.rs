@@ -1,0 +1,211 @@
+//! The numbers to watch: counted where things happen, or read from the database when somebody
+//! looks. Labels are ids, codes and words; never a phone number.
+
+use std::time::{Duration, Instant};
+
+use bellhop_domain::answer::Answer;
+use bellhop_domain::inbound::{Item, Unreadable};
+use bellhop_domain::{ConnectionId, MessageStatus};
+use bellhop_entity::{connection, conversation, message};
+use chrono::{DateTime, Utc};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use tokio::sync::Mutex;
+
+use crate::app::App;
+use crate::db::real_now;
+use crate::dispatch::in_lane;
+use crate::error::Result;
+
+const ATTEMPTS: &str = "bellhop_attempts_total";
+const PROVIDER_LATENCY: &str = "bellhop_provider_latency_seconds";
+const WEBHOOK_LAG: &str = "bellhop_webhook_lag_seconds";
+const DATABASE_UP: &str = "bellhop_database_up";
+const QUEUE_AGE: &str = "bellhop_queue_age_seconds";
+const IN_DOUBT: &str = "bellhop_in_doubt";
+const WINDOWS_OPEN: &str = "bellhop_windows_open";
+const PACE_LIMIT: &str = "bellhop_pace_limit";
+const PACE_NOW: &str = "bellhop_pace_now";
+const QUALITY: &str = "bellhop_quality";
+
+/// The histograms with the upper ends of their buckets, in seconds.
+pub const BUCKETS: [(&str, &[f64]); 2] = [
+    // WhatsApp answers in some hundred milliseconds; a call is given up after 20 s.
+    (PROVIDER_LATENCY, &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0]),
+    // Its times are whole seconds. It repeats what did not get through for up to seven days.
+    (WEBHOOK_LAG, &[1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0, 7_200.0, 86_400.0]),
+];
+
+/// The content type of Prometheus's text format.
+pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Meta's words. Others count as the last, so that the provider cannot make new series.
+const RATINGS: [&str; 4] = ["GREEN", "YELLOW", "RED", "UNKNOWN"];
+
+/// Of a message in a lane: it is the lane's head.
+const NOTHING_AHEAD: &str = "NOT EXISTS (SELECT 1 FROM messages ahead \
+    WHERE ahead.conversation_id = messages.conversation_id AND ahead.seq < messages.seq \
+    AND ahead.status IN ('queued', 'sending') AND ahead.seq IS NOT NULL)";
+
+/// However many scrape, the database is asked once in this time.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// Scrapers give up after 10 s; a database that hangs must not take the counters with it.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// When the gauges were last read. One for the process, as the recorder of the gauges is.
+static READ_AT: Mutex<Option<Instant>> = Mutex::const_new(None);
+
+/// Tells the recorder what each number means. After the recorder was installed.
+pub fn describe() {
+    describe_counter!(ATTEMPTS, "Attempts to send by what the provider answered; code is its error code");
+    describe_histogram!(PROVIDER_LATENCY, "How long the provider took to answer a send");
+    describe_histogram!(WEBHOOK_LAG, "From a message's or a status's own time until it arrived here");
+    describe_gauge!(DATABASE_UP, "Whether the numbers below could be read from the database");
+    describe_gauge!(
+        QUEUE_AGE,
+        "How long the oldest message that could leave and that nobody has claimed has been due"
+    );
+    describe_gauge!(IN_DOUBT, "Messages of which it is not known whether they left");
+    describe_gauge!(WINDOWS_OPEN, "Conversations whose customer service window is open");
+    describe_gauge!(PACE_LIMIT, "Messages per second that the number may send at most");
+    describe_gauge!(PACE_NOW, "Messages per second that the number is given at present");
+    describe_gauge!(QUALITY, "1 for the rating that the number has at the provider, 0 for the others");
+}
+
+/// Awaits the provider's answer to a send.
+pub(crate) async fn timed(call: impl Future<Output = Answer>) -> Answer {
+    let began = Instant::now();
+    let answer = call.await;
+    histogram!(PROVIDER_LATENCY).record(began.elapsed());
+    answer
+}
+
+/// Counts an attempt by its outcome.
+pub(crate) fn attempt(outcome: &'static str, answer: &Answer) {
+    let code = match answer {
+        Answer::Refused(error) if error.is_known() => error.code.to_string(),
+        Answer::Refused(_) => "other".to_owned(),
+        Answer::Accepted(_) | Answer::NeverSent { .. } | Answer::Unknown { .. } => "none".to_owned(),
+    };
+    counter!(ATTEMPTS, "outcome" => outcome, "code" => code).increment(1);
+}
+
+/// Notes how late the items of a webhook are. Both times are the domain's.
+pub(crate) fn webhook_lag(items: &[std::result::Result<Item, Unreadable>], now: DateTime<Utc>) {
+    for item in items {
+        let at = match item {
+            Ok(Item::Message(message)) => message.timestamp,
+            Ok(Item::Status(status)) => status.timestamp,
+            Ok(Item::Kept) | Err(_) => continue,
+        };
+        // Another clock than ours: it may be ahead.
+        histogram!(WEBHOOK_LAG).record((now - at).to_std().unwrap_or_default());
+    }
+}
+
+impl App {
+    /// Brings the gauges that stand for rows up to date, for a scrape.
+    pub async fn read_numbers(&self) {
+        let mut read_at = READ_AT.lock().await;
+        if read_at.is_some_and(|at| at.elapsed() < FRESH_FOR) {
+            return;
+        }
+        let up = match tokio::time::timeout(PATIENCE, self.read_gauges()).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "numbers not read");
+                false
+            }
+            Err(_) => {
+                tracing::warn!("numbers not read: the database is too slow");
+                false
+            }
+        };
+        gauge!(DATABASE_UP).set(f64::from(u8::from(up)));
+        *read_at = Some(Instant::now());
+    }
+
+    async fn read_gauges(&self) -> Result<()> {
+        gauge!(QUEUE_AGE).set(self.queue_age().await?.as_secs_f64());
+        gauge!(IN_DOUBT).set(self.in_doubt().await?);
+        gauge!(WINDOWS_OPEN).set(self.windows_open().await?);
+        for connection in self.connections().await?.iter() {
+            let now = self.ports.limiter.pace_now(connection.id, connection.pace).await;
+            gauge!(PACE_LIMIT, "connection" => connection.id.to_string()).set(connection.pace.per_second);
+            gauge!(PACE_NOW, "connection" => connection.id.to_string()).set(now);
+        }
+        for (id, rating) in self.ratings().await? {
+            for word in RATINGS {
+                let has = f64::from(u8::from(word == rating));
+                gauge!(QUALITY, "connection" => id.to_string(), "rating" => word).set(has);
+            }
+        }
+        Ok(())
+    }
+
+    async fn queue_age(&self) -> Result<Duration> {
+        use message::Column;
+        let now = real_now();
+        let oldest: Option<DateTime<Utc>> = message::Entity::find()
+            .select_only()
+            .column(Column::DueAt)
+            // What waits in a batch has no place in a lane, and what waits behind another message
+            // of its conversation is not to leave yet: both are as they should be.
+            .filter(in_lane())
+            .filter(Expr::cust(NOTHING_AHEAD))
+            .filter(Column::Status.eq(MessageStatus::Queued))
+            .filter(Column::DueAt.lte(now))
+            .filter(Condition::any().add(Column::LeaseUntil.is_null()).add(Column::LeaseUntil.lte(now)))
+            .order_by_asc(Column::DueAt)
+            .limit(1)
+            .into_tuple()
+            .one(self.db.reader())
+            .await?;
+        Ok(oldest.and_then(|due| (now - due).to_std().ok()).unwrap_or_default())
+    }
+
+    async fn in_doubt(&self) -> Result<f64> {
+        let count: Option<i64> = message::Entity::find()
+            .select_only()
+            .column_as(Expr::col(message::Column::Id).count(), "number")
+            .filter(Expr::cust("status = 'in_doubt'"))
+            .into_tuple()
+            .one(self.db.reader())
+            .await?;
+        Ok(as_gauge(count))
+    }
+
+    async fn windows_open(&self) -> Result<f64> {
+        let count: Option<i64> = conversation::Entity::find()
+            .select_only()
+            .column_as(Expr::col(conversation::Column::Id).count(), "number")
+            .filter(conversation::Column::WindowExpiresAt.gt(self.now()))
+            .filter(conversation::Column::MergedInto.is_null())
+            .into_tuple()
+            .one(self.db.reader())
+            .await?;
+        Ok(as_gauge(count))
+    }
+
+    /// Each number's rating at the provider, as one of [`RATINGS`].
+    async fn ratings(&self) -> Result<Vec<(ConnectionId, &'static str)>> {
+        let rows: Vec<(ConnectionId, Option<String>)> = connection::Entity::find()
+            .select_only()
+            .columns([connection::Column::Id, connection::Column::QualityRating])
+            .into_tuple()
+            .all(self.db.reader())
+            .await?;
+        let word = |given: Option<String>| {
+            let known = RATINGS.into_iter().find(|word| given.as_deref() == Some(word));
+            known.unwrap_or("UNKNOWN")
+        };
+        Ok(rows.into_iter().map(|(id, rating)| (id, word(rating))).collect())
+    }
+}
+
+fn as_gauge(count: Option<i64>) -> f64 {
+    // Exact up to 2^53 rows.
+    count.unwrap_or_default() as f64
+}
