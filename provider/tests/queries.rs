@@ -106,8 +106,12 @@ async fn the_throughput_of_a_number() {
         (json!({"level": "NOT_APPLICABLE"}), None),
         (json!({"level": "WARP"}), None),
         (json!(null), None),
+        (json!({"level": "HIGH", "shared": true}), Some(20)),
     ] {
-        let body = json!({"id": "7001", "display_phone_number": "+1 555-700-0001", "quality_rating": "GREEN", "throughput": throughput});
+        // Used in the Business app as well.
+        let shared = throughput["shared"] == true;
+        let body = json!({"id": "7001", "display_phone_number": "+1 555-700-0001", "quality_rating": "GREEN",
+                          "throughput": throughput, "is_on_biz_app": shared});
         let server = answering(&[body]).await;
         let number = CloudApi::new(client()).number(&line(&server)).await.unwrap();
         let info = NumberInfo {
@@ -117,7 +121,7 @@ async fn the_throughput_of_a_number() {
         };
         assert_eq!(number, info);
         assert!(first_lines(&server)[0].starts_with(
-            "GET /v23.0/7001?fields=display_phone_number%2Cverified_name%2Cquality_rating%2Cthroughput "
+            "GET /v23.0/7001?fields=display_phone_number%2Cverified_name%2Cquality_rating%2Cthroughput%2Cis_on_biz_app "
         ));
     }
 }

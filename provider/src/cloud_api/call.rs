@@ -7,6 +7,8 @@ use bellhop_domain::answer::Answer;
 use bellhop_domain::ports::{Line, ProviderFailure};
 use reqwest::redirect::Policy;
 
+use super::usage;
+
 /// The largest answer to a send that is read. Meta's are below 1 kB.
 pub(super) const ANSWER_MAX: usize = 1 << 20;
 /// The largest answer to any other call: a page of a hundred long templates.
@@ -41,6 +43,8 @@ pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
 pub(super) struct Response {
     pub status: u16,
     pub body: Vec<u8>,
+    /// What `Retry-After`, or the usage headers of a limit that was reached, ask to wait.
+    pub retry_after: Option<Duration>,
 }
 
 /// An exchange without a complete answer.
@@ -114,16 +118,17 @@ pub(super) fn url(line: &Line, path: &[&str]) -> Result<reqwest::Url, String> {
 pub(super) async fn exchange(request: reqwest::RequestBuilder, max: usize) -> Result<Response, Lost> {
     let mut response = request.send().await?;
     let status = response.status().as_u16();
+    let retry_after = usage::retry_after(response.headers());
     let mut body = Vec::new();
     while let Some(chunk) =
         response.chunk().await.map_err(|error| Lost::Unclear(in_words(&error.without_url())))?
     {
         if body.len() + chunk.len() > max {
-            return Ok(Response { status, body: Vec::new() });
+            return Ok(Response { status, body: Vec::new(), retry_after });
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Response { status, body })
+    Ok(Response { status, body, retry_after })
 }
 
 #[cfg(test)]

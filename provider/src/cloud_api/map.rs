@@ -12,6 +12,8 @@ use super::{json, wire};
 
 /// Meta's default throughput of a number, in messages per second.
 const STANDARD: u32 = 80;
+/// Fixed for numbers that are used in the WhatsApp Business app as well.
+const SHARED: u32 = 20;
 /// After the automatic upgrade.
 const HIGH: u32 = 1_000;
 
@@ -114,6 +116,7 @@ fn error(http_status: u16, body: &[u8]) -> Option<ProviderError> {
         details: details(&error.error_data),
         http_status: Some(http_status),
         is_transient: error.is_transient.unwrap_or(false),
+        retry_after: None,
     })
 }
 
@@ -125,6 +128,7 @@ fn without_envelope(http_status: u16, is_transient: bool) -> ProviderError {
         details: None,
         http_status: Some(http_status),
         is_transient,
+        retry_after: None,
     }
 }
 
@@ -141,6 +145,7 @@ impl From<wire::StatusError> for Option<ProviderError> {
             details: details(&error.error_data),
             http_status: None,
             is_transient: false,
+            retry_after: None,
         })
     }
 }
@@ -159,12 +164,14 @@ pub(super) fn query_answer<T: DeserializeOwned>(http_status: u16, body: &[u8]) -
 
 impl From<wire::Number> for NumberInfo {
     fn from(number: wire::Number) -> Self {
-        let throughput = number.throughput.and_then(|throughput| match throughput.level.as_str() {
+        let level = number.throughput.and_then(|throughput| match throughput.level.as_str() {
             "STANDARD" => Some(STANDARD),
             "HIGH" => Some(HIGH),
             // NOT_APPLICABLE, or a level that is newer than this code.
             _ => None,
         });
+        // A number that the Business app uses too is never upgraded, whatever level it shows.
+        let throughput = if number.is_on_biz_app == Some(true) { Some(SHARED) } else { level };
         Self {
             display_phone_number: number.display_phone_number,
             throughput,

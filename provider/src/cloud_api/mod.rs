@@ -6,6 +6,7 @@
 mod call;
 mod json;
 mod map;
+mod usage;
 mod webhook;
 mod wire;
 
@@ -31,7 +32,7 @@ const TEMPLATE_PAGE: &str = "100";
 /// An account has at most 6,000 templates, each in up to some seventy languages.
 const TEMPLATE_PAGES_MAX: usize = 5_000;
 
-const NUMBER_FIELDS: &str = "display_phone_number,verified_name,quality_rating,throughput";
+const NUMBER_FIELDS: &str = "display_phone_number,verified_name,quality_rating,throughput,is_on_biz_app";
 
 /// The adapter. It holds nothing but the HTTP client, whose pool is shared by all lines.
 #[derive(Debug, Clone)]
@@ -61,7 +62,7 @@ impl Provider for CloudApi {
             .timeout(message.deadline)
             .json(&map::request(message));
         match call::exchange(request, call::ANSWER_MAX).await {
-            Ok(answer) => map::answer(answer.status, &answer.body),
+            Ok(answer) => map::answer(answer.status, &answer.body).asking_for(answer.retry_after),
             Err(lost) => lost.into(),
         }
     }

@@ -129,6 +129,8 @@ pub(super) struct Number {
     pub quality_rating: Option<String>,
     #[serde(default, deserialize_with = "optional")]
     pub throughput: Option<Throughput>,
+    #[serde(default, deserialize_with = "optional")]
+    pub is_on_biz_app: Option<bool>,
 }
 
 #[derive(Deserialize)]

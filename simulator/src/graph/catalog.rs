@@ -30,6 +30,8 @@ fn number_fields(core: &Core) -> Map<String, Value> {
         "account_mode": "LIVE",
         "is_official_business_account": false,
         "throughput": {"level": level},
+        // A number that is used in the Business app too has a fixed limit of its own.
+        "is_on_biz_app": throughput == Some(20),
         "whatsapp_business_manager_messaging_limit": "TIER_UNLIMITED",
     });
     fields.as_object().cloned().unwrap_or_default()
