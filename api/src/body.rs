@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use bellhop_service::idempotency::IdempotencyKey;
-use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
 use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::payload::{Json, ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
@@ -53,11 +53,7 @@ impl<T: ParseFromJSON> ParsePayload for JsonBody<T> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
-        // The framework passes over a header that is not ASCII, and would send twice what the
-        // caller meant to send once.
-        if request.headers().get("idempotency-key").is_some_and(|key| key.to_str().is_err()) {
-            return Err(ApiError::field("Idempotency-Key", "must have printable ASCII characters").into());
-        }
+        check_key_header(request)?;
         let raw = <Vec<u8> as FromRequest>::from_request(request, body).await?;
         let value = parse(&raw)?;
         let path = request.original_uri().path().to_owned();
@@ -66,6 +62,17 @@ impl<T: ParseFromJSON> ParsePayload for JsonBody<T> {
 }
 
 impl_apirequest_for_payload!(JsonBody<T>, T: ParseFromJSON);
+
+/// The framework passes over a header that is not ASCII, and would send twice what the caller meant
+/// to send once.
+pub fn check_key_header(request: &Request) -> Result<(), ApiError> {
+    match request.headers().get("idempotency-key") {
+        Some(key) if key.to_str().is_err() => {
+            Err(ApiError::field("Idempotency-Key", "must have printable ASCII characters"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
 
 /// The exact bytes of a body, whatever its content type says: a signature vouches for them.
 pub struct RawBody(pub Vec<u8>);
@@ -95,12 +102,12 @@ fn parse<T: ParseFromJSON>(raw: &[u8]) -> Result<T, ApiError> {
         .map_err(|error| ApiError::field("body", format_args!("is not JSON: {error}")))?;
     let fields = &openapi::document()["components"]["schemas"][T::name().as_ref()]["properties"];
     let known = json.as_object().into_iter().flatten().filter(|(name, _)| fields.get(name).is_some());
-    if let Some(field) = known.into_iter().find_map(|(name, value)| nul_below(name.clone(), value)) {
+    if let Some(field) = known.into_iter().find_map(|(name, value)| nul_below(name, value)) {
         // PostgreSQL stores no NUL in texts; better refused here, by name, than there.
         return Err(ApiError::field(&field, "must not contain the character U+0000"));
     }
     if let Some(validator) = VALIDATORS.get(T::name().as_ref()) {
-        let wrong: Vec<_> = validator.iter_errors(&json).map(|error| explain(&error)).collect();
+        let wrong: Vec<_> = validator.iter_errors(&json).flat_map(|error| explain(&error)).collect();
         if !wrong.is_empty() {
             return Err(ApiError::fields(&wrong));
         }
@@ -116,8 +123,23 @@ pub fn plain_reason(reason: &str) -> &str {
     named.map_or(reason, |(_, rest)| rest)
 }
 
+/// The fields that an error means, each with what is wrong with it.
+fn explain(error: &ValidationError) -> Vec<(String, String)> {
+    let ValidationErrorKind::AnyOf { context } = error.kind() else { return vec![explain_one(error)] };
+    // One that is no other kind of thing altogether is what was meant: of an object or null, the object.
+    let other = |inner: &ValidationError| {
+        matches!(inner.kind(), ValidationErrorKind::Type { .. })
+            && inner.instance_path() == error.instance_path()
+    };
+    if let Some(meant) = context.iter().find(|branch| !branch.iter().any(other)) {
+        return meant.iter().flat_map(explain).collect();
+    }
+    let reasons: Vec<_> = context.iter().flatten().map(|inner| explain_one(inner).1).collect();
+    vec![(explain_one(error).0, reasons.join(" or "))]
+}
+
 /// The field in the notation of the documentation, and what is wrong with it.
-fn explain(error: &jsonschema::ValidationError) -> (String, String) {
+fn explain_one(error: &ValidationError) -> (String, String) {
     let mut path = dotted(error.instance_path().as_str());
     let reason = match error.kind() {
         ValidationErrorKind::Required { property } => {
@@ -139,21 +161,18 @@ fn dotted(pointer: &str) -> String {
     pointer.trim_start_matches('/').replace('/', ".").replace("~1", "/").replace("~0", "~")
 }
 
-/// Where below `name` the first text with a NUL stands.
-fn nul_below(name: String, value: &Value) -> Option<String> {
+/// Where in a field the first text with a NUL stands.
+pub fn nul_below(name: &str, value: &Value) -> Option<String> {
+    let name = name.replace('\0', "\\u0000");
     with_nul(value).map(|rest| if rest.is_empty() { name } else { format!("{name}.{rest}") })
 }
 
 fn with_nul(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => text.contains('\0').then(String::new),
-        Value::Array(list) => list.iter().enumerate().find_map(|(i, value)| nul_below(i.to_string(), value)),
+        Value::Array(list) => list.iter().enumerate().find_map(|(i, value)| nul_below(&i.to_string(), value)),
         Value::Object(map) => map.iter().find_map(|(name, value)| {
-            if name.contains('\0') {
-                Some(name.replace('\0', "\\u0000"))
-            } else {
-                nul_below(name.clone(), value)
-            }
+            if name.contains('\0') { Some(name.replace('\0', "\\u0000")) } else { nul_below(name, value) }
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
@@ -168,7 +187,8 @@ static VALIDATORS: LazyLock<HashMap<String, Validator>> = LazyLock::new(|| {
             "$ref": format!("#/components/schemas/{name}"),
             "components": document["components"],
         });
-        let validator = jsonschema::draft202012::options().build(&schema).ok()?;
+        let validator =
+            jsonschema::draft202012::options().should_validate_formats(true).build(&schema).ok()?;
         Some((name, validator))
     };
     openapi::request_schemas(document).into_iter().filter_map(compile).collect()
@@ -200,8 +220,11 @@ mod tests {
             assert_eq!(plain_reason(given), plain);
         }
         let wrong = json!({"message_type": "image", "content": {"text": 5}});
-        let reasons: Vec<_> =
-            VALIDATORS["SendMessage"].iter_errors(&wrong).map(|error| explain(&error).1).collect();
+        let reasons: Vec<_> = VALIDATORS["SendMessage"]
+            .iter_errors(&wrong)
+            .flat_map(|error| explain(&error))
+            .map(|wrong| wrong.1)
+            .collect();
         assert!(reasons.contains(&"must be of type \"string\"".to_owned()), "{reasons:?}");
         assert!(reasons.contains(&"must be one of \"text\"".to_owned()), "{reasons:?}");
     }

@@ -16,7 +16,8 @@ const ALLOWED: HeaderValue = HeaderValue::from_static(
     "Authorization, Content-Type, Idempotency-Key, Prefer, Last-Event-ID, x-request-id",
 );
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "x-request-id, Retry-After, RateLimit, RateLimit-Policy, Preference-Applied, Location, Allow",
+    "x-request-id, Retry-After, RateLimit, RateLimit-Policy, Preference-Applied, Location, Allow, \
+     Content-Disposition",
 );
 
 /// The origins of the settings.

@@ -2,26 +2,34 @@
 
 mod answer;
 mod auth;
+mod batch;
+mod batches;
 mod body;
 mod conversations;
 mod cors;
+mod deadline;
 mod docs;
 mod envelope;
 mod errors;
+mod export;
 mod guests;
 mod health;
 mod limit;
+mod line;
 mod list;
 mod message;
 mod messages;
+mod numbers;
 mod openapi;
 mod prefer;
 mod property;
 mod request_id;
 mod routes;
 mod serve;
+mod settle_in;
 mod templates;
 mod types;
+mod upload;
 mod webhook;
 mod yaml;
 
@@ -36,6 +44,7 @@ use crate::cors::Cors;
 
 pub use openapi::{openapi_json, openapi_yaml};
 pub use serve::serve;
+pub use settle_in::settle_in;
 
 /// Under which everything but the health checks and the reference stands.
 pub const BASE_PATH: &str = "/api/v1/whatsapp";
@@ -48,12 +57,16 @@ pub struct Options {
     pub cors_origins: Vec<String>,
     /// Under which the server is reached; goes into the document that it serves.
     pub public_url: String,
+    /// Writes out what the process has counted; none by default.
+    pub metrics: Option<fn() -> String>,
 }
 
 #[derive(Tags)]
 enum Tag {
     /// Sending, and what became of it
     Messages,
+    /// Many messages that are handed in together
+    Batches,
     /// Pre-approved messages, which may be sent at any time
     Templates,
     /// All that was said with one guest
@@ -70,6 +83,7 @@ enum Tag {
 
 type Resources = (
     messages::Messages,
+    batches::Batches,
     templates::Templates,
     conversations::Conversations,
     guests::Guests,
@@ -81,6 +95,7 @@ type Resources = (
 fn service() -> OpenApiService<Resources, ()> {
     let resources = (
         messages::Messages,
+        batches::Batches,
         templates::Templates,
         conversations::Conversations,
         guests::Guests,
@@ -103,7 +118,9 @@ pub fn app(app: App, options: Options) -> impl Endpoint<Output = Response> {
         .at("/openapi.json", get(docs::json))
         .at("/healthz", get(health::alive))
         .at("/readyz", get(health::ready))
+        .at("/metrics", get(numbers::metrics))
         .data(docs::PublicUrl(options.public_url.clone()))
+        .data(numbers::Counted(options.metrics))
         .data(app);
     wrap(routes, options)
 }
@@ -115,6 +132,7 @@ fn wrap(routes: impl IntoEndpoint<Endpoint: 'static>, options: Options) -> impl 
     routes
         .into_endpoint()
         .with(CatchPanic::new().with_handler(answer::panicked))
+        .around(deadline::deadline)
         .around(limit::limit)
         .around(move |endpoint, request| answer::answer(endpoint, request, Arc::clone(&cors)))
 }

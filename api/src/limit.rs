@@ -15,10 +15,17 @@ use poem::http::header::{CONTENT_LENGTH, EXPECT, HeaderName};
 use poem::{Body, Endpoint, IntoResponse, Request, Response};
 use serde_json::json;
 
+use crate::BASE_PATH;
 use crate::envelope::ApiError;
 
 /// The largest body that is taken. Meta sends at most 3 MB.
 const BODY_MAX: usize = 5 << 20;
+
+/// The largest file, which is read as it comes.
+const UPLOAD_MAX: usize = 64 << 20;
+
+/// Where files come in. By its path, not by its content type, which a sender may choose.
+const UPLOADS: &str = "/batches/upload";
 
 /// How much more is read only to be dropped.
 const DROPPED_MAX: usize = 64 << 20;
@@ -31,6 +38,7 @@ type Chunks = Pin<Box<dyn Stream<Item = io::Result<Vec<u8>>> + Send>>;
 /// A body that the endpoint reads up to the limit, and this module to its end.
 struct Shared {
     chunks: Chunks,
+    most: usize,
     seen: usize,
     began: bool,
     ended: bool,
@@ -38,24 +46,31 @@ struct Shared {
 
 impl Shared {
     fn too_large(&self) -> bool {
-        self.seen > BODY_MAX
+        self.seen > self.most
     }
 }
 
 type Handle = Arc<Mutex<Shared>>;
 
-/// Holds every body to [`BODY_MAX`].
+/// The most that an address takes.
+fn most_at(path: &str) -> usize {
+    if path.strip_prefix(BASE_PATH) == Some(UPLOADS) { UPLOAD_MAX } else { BODY_MAX }
+}
+
+/// Holds every body to [`BODY_MAX`], files to [`UPLOAD_MAX`].
 pub async fn limit<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> poem::Result<Response> {
     let body = request.take_body();
     if body.is_empty() {
         return endpoint.call(request).await.map(IntoResponse::into_response);
     }
+    let most = most_at(request.uri().path());
     let length = header_number(&request, CONTENT_LENGTH);
     let waits = request.headers().contains_key(EXPECT);
     let chunks = body.into_bytes_stream().map(|chunk| chunk.map(|bytes| bytes.to_vec()));
     // A length over the limit is believed at once: not one byte of it is kept.
-    let seen = length.filter(|length| *length > BODY_MAX).unwrap_or(0);
-    let shared = Arc::new(Mutex::new(Shared { chunks: Box::pin(chunks), seen, began: false, ended: false }));
+    let seen = length.filter(|length| *length > most).unwrap_or(0);
+    let shared =
+        Arc::new(Mutex::new(Shared { chunks: Box::pin(chunks), most, seen, began: false, ended: false }));
     request.set_body(Body::from_bytes_stream(limited(Arc::clone(&shared))));
     let answer = endpoint.call(request).await.map(IntoResponse::into_response);
     let (began, ended, too_large) = {
@@ -67,8 +82,8 @@ pub async fn limit<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> poem:
         drop_rest(shared).await;
     }
     if began && too_large {
-        let message = format!("The body has more than {BODY_MAX} bytes.");
-        return Err(ApiError::new(Problem::PayloadTooLarge, message, json!({"limit_bytes": BODY_MAX})).into());
+        let message = format!("The body has more than {most} bytes.");
+        return Err(ApiError::new(Problem::PayloadTooLarge, message, json!({"limit_bytes": most})).into());
     }
     answer
 }

@@ -33,6 +33,8 @@ pub struct Message {
     attempts: i32,
     /// When a queued message is tried next.
     due_at: Option<Timestamp>,
+    /// When a scheduled message leaves.
+    send_at: Option<Timestamp>,
     created_at: Timestamp,
     sent_at: Nullable<Timestamp>,
     delivered_at: Nullable<Timestamp>,
@@ -142,6 +144,7 @@ impl From<MessageView> for Message {
             metadata: view.metadata.map(JsonObject::of),
             attempts: view.attempts,
             due_at: view.due_at.map(Timestamp),
+            send_at: view.send_at.map(Timestamp::from),
             created_at: view.created_at.into(),
             sent_at: Nullable::from(view.sent_at),
             delivered_at: Nullable::from(view.delivered_at),

@@ -36,6 +36,8 @@ struct SendMessage {
     staff_member_id: Option<String>,
     /// Up to 4 kB as JSON, returned with the message and in its events.
     metadata: Option<JsonObject>,
+    /// When it is to leave; at once when absent or past. Until then it can be cancelled.
+    send_at: Option<Timestamp>,
 }
 
 impl poem_openapi::types::Example for SendMessage {
@@ -47,6 +49,7 @@ impl poem_openapi::types::Example for SendMessage {
             content: SendableContent { text },
             staff_member_id: Some("staff_456".to_owned()),
             metadata: None,
+            send_at: None,
         }
     }
 }
@@ -156,15 +159,18 @@ struct InDoubtDecision {
 enum InDoubtAction {
     /// Send it again; the guest may get it twice.
     Resend,
+    /// The guest has it, as you found out.
+    MarkSent,
     /// Take it as failed; the guest may have it.
-    GiveUp,
+    MarkFailed,
 }
 
 impl From<InDoubtAction> for Decision {
     fn from(action: InDoubtAction) -> Self {
         match action {
             InDoubtAction::Resend => Self::Resend,
-            InDoubtAction::GiveUp => Self::GiveUp,
+            InDoubtAction::MarkSent => Self::MarkSent,
+            InDoubtAction::MarkFailed => Self::MarkFailed,
         }
     }
 }
@@ -190,10 +196,22 @@ impl Messages {
         body: JsonBody<SendMessage>,
     ) -> Result<Accepted, ApiError> {
         let idempotency_key = body.idempotency_key(key.as_deref())?;
-        let SendMessage { target, content, staff_member_id, metadata, message_type: SendableType::Text } =
-            body.value;
+        let SendMessage {
+            target,
+            content,
+            staff_member_id,
+            metadata,
+            send_at,
+            message_type: SendableType::Text,
+        } = body.value;
         let metadata = metadata.map(|object| object.0);
-        let options = SendOptions { staff_member_id, metadata, idempotency_key, conversation_metadata: None };
+        let options = SendOptions {
+            staff_member_id,
+            metadata,
+            idempotency_key,
+            conversation_metadata: None,
+            send_at: send_at.map(|at| at.0),
+        };
         let view = auth.app.send_text(&auth.caller, target.read()?, &content.text, options).await?;
         Ok(accepted(&auth, view, prefer.as_deref()).await)
     }
@@ -242,11 +260,25 @@ impl Messages {
         Ok(Json(auth.app.message(&auth.caller, message_id.0).await?.into()))
     }
 
+    /// Take back a message that has not left yet
+    #[oai(path = "/messages/:message_id/cancel", method = "post", operation_id = "cancel_message")]
+    async fn cancel(
+        &self,
+        auth: Authorized<SendMessages>,
+        message_id: Path<MessageId>,
+    ) -> Result<Json<Message>, ApiError> {
+        Ok(Json(auth.app.cancel(&auth.caller, message_id.0).await?.into()))
+    }
+
     /// Decide about a message in doubt
     ///
     /// A message is in doubt when the connection broke during its send: WhatsApp may or may not
     /// have it. It is not sent again by itself.
-    #[oai(path = "/messages/:message_id/in-doubt", method = "post", operation_id = "decide_in_doubt_message")]
+    #[oai(
+        path = "/messages/:message_id/resolve-doubt",
+        method = "post",
+        operation_id = "resolve_doubt_of_message"
+    )]
     async fn decide(
         &self,
         auth: Authorized<SendMessages>,

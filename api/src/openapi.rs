@@ -22,8 +22,15 @@ otherwise.
 Beside these: `GET /healthz` (the process lives) and `GET /readyz` (it can do its work).";
 
 /// Header names as they are written; the framework shouts them.
-const HEADERS: [&str; 6] =
-    ["Retry-After", "WWW-Authenticate", "Allow", "Location", "Preference-Applied", "x-request-id"];
+const HEADERS: [&str; 7] = [
+    "Retry-After",
+    "WWW-Authenticate",
+    "Allow",
+    "Location",
+    "Preference-Applied",
+    "Content-Disposition",
+    "x-request-id",
+];
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
 
@@ -62,7 +69,7 @@ fn build() -> Value {
         name_headers(operation);
     }
     share_failures(&mut document);
-    for name in request_schemas(&document) {
+    for name in within_requests(&document) {
         accept_null(&mut document["components"]["schemas"][name.as_str()]);
     }
     document
@@ -142,7 +149,7 @@ fn accept_null(schema: &mut Value) {
         .filter_map(Value::as_str)
         .map(str::to_owned)
         .collect();
-    let fields = schema["properties"].as_object_mut().into_iter().flatten();
+    let fields = schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten();
     for (_, field) in fields.filter(|(name, _)| !required.contains(*name)) {
         if let Value::Object(field) = field {
             add_null(field);
@@ -195,6 +202,33 @@ fn share_failures(document: &mut Value) {
         }
     }
     document["components"]["responses"] = Value::Object(shared);
+}
+
+/// The names of the schemas of request bodies, and of all that stand inside them.
+fn within_requests(document: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut open: Vec<_> = request_schemas(document).into_iter().collect();
+    while let Some(name) = open.pop() {
+        let mut inside = Vec::new();
+        references(&document["components"]["schemas"][name.as_str()], &mut inside);
+        if names.insert(name) {
+            open.extend(inside);
+        }
+    }
+    names
+}
+
+/// The names of the schemas to which a schema points.
+fn references(schema: &Value, names: &mut Vec<String>) {
+    match schema {
+        Value::Array(list) => list.iter().for_each(|value| references(value, names)),
+        Value::Object(map) => {
+            let reference = map.get("$ref").and_then(Value::as_str).and_then(|text| text.rsplit('/').next());
+            names.extend(reference.map(str::to_owned));
+            map.values().for_each(|value| references(value, names));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// The names of the schemas of request bodies.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use crate::openapi;
 
 /// Addresses that are not in the document.
-const OTHERS: [&str; 6] = ["/", "/docs", "/openapi.yaml", "/openapi.json", "/healthz", "/readyz"];
+const OTHERS: [&str; 7] = ["/", "/docs", "/openapi.yaml", "/openapi.json", "/healthz", "/readyz", "/metrics"];
 
 static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     let document = openapi::document();

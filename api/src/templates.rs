@@ -40,6 +40,8 @@ struct SendTemplate {
     staff_member_id: Option<String>,
     /// Up to 4 kB as JSON, returned with the message and in its events.
     metadata: Option<JsonObject>,
+    /// When it is to leave; at once when absent or past. Until then it can be cancelled.
+    send_at: Option<Timestamp>,
 }
 
 impl poem_openapi::types::Example for SendTemplate {
@@ -56,6 +58,7 @@ impl poem_openapi::types::Example for SendTemplate {
             conversation_metadata: Some(JsonObject::of(json!({"booking_reference": "RB123456"}))),
             staff_member_id: None,
             metadata: None,
+            send_at: None,
         }
     }
 }
@@ -158,6 +161,7 @@ impl Templates {
             metadata: send.metadata.map(|object| object.0),
             conversation_metadata: send.conversation_metadata.map(|object| object.0),
             idempotency_key,
+            send_at: send.send_at.map(|at| at.0),
         };
         let parameters = text_parameters(&send.parameters.unwrap_or_default().0)?;
         let template = TemplateSend { name: send.template_name, language: send.language, parameters };

@@ -68,6 +68,14 @@ impl ParseFromJSON for Timestamp {
     }
 }
 
+impl ParseFromParameter for Timestamp {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        // An unescaped `+` of an offset arrives as a space.
+        let at = text.replace(' ', "+").parse();
+        at.map(Self).map_err(|_| ParseError::custom("must be a time, such as 2024-01-15T10:00:00.000Z"))
+    }
+}
+
 /// A JSON object with any keys.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct JsonObject(pub Map<String, Value>);

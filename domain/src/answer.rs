@@ -1,5 +1,7 @@
 //! What became of one call to the provider.
 
+use std::time::Duration;
+
 use crate::provider_error::ProviderError;
 
 /// The outcome of one attempt, as far as the caller can know it.
@@ -13,6 +15,17 @@ pub enum Answer {
     NeverSent { reason: String },
     /// Timeout, lost connection, unreadable answer: it may or may not have been taken.
     Unknown { reason: String },
+}
+
+impl Answer {
+    /// The same, with the wait that the provider asks for.
+    #[must_use]
+    pub fn asking_for(self, retry_after: Option<Duration>) -> Self {
+        match self {
+            Self::Refused(error) => Self::Refused(ProviderError { retry_after, ..error }),
+            Self::Accepted(_) | Self::NeverSent { .. } | Self::Unknown { .. } => self,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod attempt;
+pub mod batch;
 pub mod content;
 pub mod conversation;
 pub mod event;

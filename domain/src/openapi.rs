@@ -110,7 +110,8 @@ macro_rules! enum_types {
 use poem_openapi::types::ParseFromParameter as _;
 
 use crate::MessageStatus;
+use crate::batch::{BatchStatus, RefusalKind};
 use crate::conversation::{ConversationStatus, Direction};
 use crate::settings::InDoubtPolicy;
 
-enum_types!(MessageStatus, ConversationStatus, Direction, InDoubtPolicy);
+enum_types!(BatchStatus, RefusalKind, MessageStatus, ConversationStatus, Direction, InDoubtPolicy);

@@ -69,6 +69,12 @@ problems! {
         ["Add the guest's phone number", "Wait for guest to initiate conversation"];
     NotInDoubt = "MESSAGE_NOT_IN_DOUBT", 409, "The message is not in doubt, so there is nothing to decide.",
         ["Read the message's present status"];
+    BatchState = "BATCH_STATE_CONFLICT", 409, "The batch's present status does not allow that.",
+        ["Read the batch's present status"];
+    NotScheduled = "MESSAGE_NOT_SCHEDULED", 409, "The message is on its way or has ended, so it cannot be cancelled.",
+        ["Read the message's present status"];
+    IdempotencyKeyInFlight = "IDEMPOTENCY_KEY_IN_FLIGHT", 409, "The first request with this Idempotency-Key is still being worked on.",
+        ["Send the same request again in a few seconds"];
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413, "The request is larger than the limit.",
         ["Send less at once"];
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415, "The request's content type is not taken here.",

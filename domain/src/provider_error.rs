@@ -1,5 +1,7 @@
 //! The provider's error codes and what each means for a message.
 
+use std::time::Duration;
+
 /// An error that the provider itself stated, in its envelope or in a status webhook.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ProviderError {
@@ -14,6 +16,9 @@ pub struct ProviderError {
     pub http_status: Option<u16>,
     #[serde(skip)]
     pub is_transient: bool,
+    /// How long the answer itself asks to wait.
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
 }
 
 /// What to do after an error.
@@ -34,6 +39,9 @@ pub enum ErrorClass {
     /// Token, permission or account: nothing of this connection succeeds until somebody acts.
     Credentials,
 }
+
+/// The number's own limit of messages per second.
+const THROUGHPUT: i64 = 130_429;
 
 /// The table, in the order of the codes. Source: Meta's error code reference, 2025-26.
 const CLASSES: &[(std::ops::RangeInclusive<i64>, ErrorClass)] = {
@@ -102,6 +110,34 @@ const CLASSES: &[(std::ops::RangeInclusive<i64>, ErrorClass)] = {
 };
 
 impl ProviderError {
+    /// A reason of our own, under a code that is none of the provider's.
+    pub fn ours(title: &str) -> Self {
+        Self {
+            code: 0,
+            title: title.to_owned(),
+            details: None,
+            http_status: None,
+            is_transient: false,
+            retry_after: None,
+        }
+    }
+
+    /// Whether it says that we were too fast, and nothing about the message.
+    pub fn is_about_pace(&self) -> bool {
+        matches!(self.code, 4 | 17 | 80007 | 80008 | THROUGHPUT | 131056)
+    }
+
+    /// Whether the number itself was too fast, so that its pace has to drop.
+    pub fn is_about_throughput(&self) -> bool {
+        self.code == THROUGHPUT
+    }
+
+    /// Whether the number or its account is restricted, so that a batch must not go on: reported as
+    /// spam (131048), or against the policy (368).
+    pub fn restricts_the_number(&self) -> bool {
+        matches!(self.code, 131048 | 368)
+    }
+
     /// What the table says; for codes it does not know, what the answer itself suggests.
     pub fn class(&self) -> ErrorClass {
         if let Some((_, class)) = CLASSES.iter().find(|(codes, _)| codes.contains(&self.code)) {
@@ -126,7 +162,14 @@ mod tests {
     use super::*;
 
     fn error(code: i64, http_status: Option<u16>, is_transient: bool) -> ProviderError {
-        ProviderError { code, title: String::new(), details: None, http_status, is_transient }
+        ProviderError {
+            code,
+            title: String::new(),
+            details: None,
+            http_status,
+            is_transient,
+            retry_after: None,
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Model {
     pub verify_token: Vec<u8>,
     /// Messages per second, as the provider last said.
     pub throughput: Option<i32>,
+    /// Counts instead of what the provider says; for measurements.
+    pub throughput_override: Option<i32>,
     pub quality_rating: Option<String>,
     /// When a webhook last got through, on real time.
     pub webhook_seen_at: Option<DateTime<Utc>>,

@@ -1,6 +1,6 @@
 //! What a request with an `Idempotency-Key` made.
 
-use bellhop_domain::{MessageId, PropertyId, TokenId};
+use bellhop_domain::{PropertyId, TokenId};
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 
@@ -16,7 +16,8 @@ pub struct Model {
     pub property_id: PropertyId,
     /// SHA-256 of the body, in hex.
     pub body_hash: String,
-    pub message_id: MessageId,
+    /// The message or the batch; which one, the path says.
+    pub made_id: Uuid,
     pub created_at: DateTime<Utc>,
 }
 

@@ -2,6 +2,9 @@
 
 pub mod api_token;
 pub mod attempt;
+pub mod batch;
+pub mod batch_chunk;
+pub mod batch_refusal;
 pub mod connection;
 pub mod conversation;
 pub mod event;
@@ -12,6 +15,7 @@ pub mod idempotency_key;
 pub mod message;
 pub mod message_status;
 pub mod outbox;
+pub mod process;
 pub mod property;
 pub mod template;
 pub mod webhook_change;

@@ -1,7 +1,9 @@
 //! A message in either direction, with the state of its way out.
 
 use bellhop_domain::conversation::Direction;
-use bellhop_domain::{ConnectionId, Content, ConversationId, GuestId, MessageId, MessageStatus, PropertyId};
+use bellhop_domain::{
+    BatchId, ConnectionId, Content, ConversationId, GuestId, MessageId, MessageStatus, PropertyId,
+};
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 
@@ -14,8 +16,9 @@ pub struct Model {
     pub conversation_id: ConversationId,
     pub connection_id: ConnectionId,
     pub guest_id: GuestId,
-    /// The place in the conversation: messages leave in this order.
-    pub seq: i64,
+    /// The place in the conversation: messages leave in this order. `None` while it is scheduled or
+    /// waits in a batch; it takes its place when it leaves.
+    pub seq: Option<i64>,
     pub direction: Direction,
     pub status: MessageStatus,
     #[sea_orm(column_type = "JsonBinary")]
@@ -46,6 +49,17 @@ pub struct Model {
     pub in_doubt_mark_ms: Option<i64>,
     /// Two attempts of it are proven to have reached the provider.
     pub sent_twice: bool,
+    /// When it is to leave, if that was not at once.
+    pub send_at: Option<DateTime<Utc>>,
+    pub batch_id: Option<BatchId>,
+    /// Counted from 1, as it was handed in.
+    pub batch_line: Option<i32>,
+    /// The part of the batch that sends it; `None` once somebody decided about it on its own.
+    pub batch_chunk: Option<i32>,
+    /// The recipient, unique in the batch.
+    pub batch_key: Option<String>,
+    /// Raises no events, and its way ends at `sent`.
+    pub quiet: bool,
     pub created_at: DateTime<Utc>,
 }
 

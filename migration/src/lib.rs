@@ -10,6 +10,11 @@ mod columns;
 mod m0001_hotel;
 mod m0002_messages;
 mod m0003_record;
+mod m0004_processes;
+mod m0005_batches;
+mod state;
+
+pub use state::{SchemaState, schema_state};
 
 #[derive(Debug)]
 pub struct Migrator;
@@ -20,6 +25,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_hotel::Migration),
             Box::new(m0002_messages::Migration),
             Box::new(m0003_record::Migration),
+            Box::new(m0004_processes::Migration),
+            Box::new(m0005_batches::Migration),
         ]
     }
 }

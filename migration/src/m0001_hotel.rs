@@ -80,6 +80,8 @@ fn connections() -> TableCreateStatement {
         bytes("app_secret"),
         bytes("verify_token"),
         integer_null("throughput"),
+        // For measurements: as if the provider had said so.
+        integer_null("throughput_override"),
         text_null("quality_rating"),
         time_null("webhook_seen_at"),
         big("webhook_alive_ms"),

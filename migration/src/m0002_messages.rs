@@ -64,7 +64,8 @@ fn messages() -> TableCreateStatement {
         id("conversation_id"),
         id("connection_id"),
         id("guest_id"),
-        big("seq"),
+        // None while it waits for its time or in a batch: it takes its place when it leaves.
+        big_null("seq"),
         word("direction"),
         word("status"),
         json("content"),
@@ -84,6 +85,12 @@ fn messages() -> TableCreateStatement {
         time_null("in_doubt_since"),
         big_null("in_doubt_mark_ms"),
         flag("sent_twice"),
+        time_null("send_at"),
+        id_null("batch_id"),
+        integer_null("batch_line"),
+        integer_null("batch_chunk"),
+        text_null("batch_key"),
+        flag("quiet"),
         time("created_at"),
     ];
     let mut messages = of_property(table("messages", 1, columns));
@@ -137,7 +144,8 @@ fn idempotency_keys() -> TableCreateStatement {
         text("key"),
         id("property_id"),
         text("body_hash"),
-        id("message_id"),
+        // The message or the batch; which one, the path says.
+        id("made_id"),
         time("created_at"),
     ];
     table("idempotency_keys", 3, columns)
@@ -155,12 +163,22 @@ fn indexes() -> Vec<IndexCreateStatement> {
         // queries write it, or SQLite does not see that the index fits.
         index("messages_lane", "messages", &["conversation_id", "seq"])
             .and_where(Expr::cust("status IN ('queued', 'sending')"))
+            .and_where(Expr::cust("seq IS NOT NULL"))
             .take(),
         index("messages_sending", "messages", &["lease_until"])
             .and_where(Expr::cust("status = 'sending'"))
             .take(),
         index("messages_in_doubt", "messages", &["property_id", "id"])
             .and_where(Expr::cust("status = 'in_doubt'"))
+            .take(),
+        unique("messages_batch_recipient", "messages", &["batch_id", "batch_key"])
+            .and_where(Expr::cust("batch_id IS NOT NULL"))
+            .take(),
+        index("messages_batch_line", "messages", &["batch_id", "batch_line"])
+            .and_where(Expr::cust("batch_id IS NOT NULL"))
+            .take(),
+        index("messages_scheduled", "messages", &["send_at"])
+            .and_where(Expr::cust("status = 'scheduled' AND batch_id IS NULL"))
             .take(),
         index("messages_guest", "messages", &["guest_id", "id"]),
         index("messages_staff", "messages", &["conversation_id", "staff_member_id"])

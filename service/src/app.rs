@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use bellhop_domain::ConnectionId;
 use bellhop_domain::ports::{Cipher, Clock, Provider, Queue, RateLimiter, WindowStore};
 use chrono::{DateTime, Utc};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 
+use crate::batch::{self, Exposure, Recorder};
 use crate::connection::ConnectionCache;
 use crate::db::Database;
 use crate::error::Result;
@@ -18,7 +20,10 @@ use crate::error::Result;
 #[derive(Clone)]
 pub struct Ports {
     pub provider: Arc<dyn Provider>,
+    /// Hints about single messages.
     pub queue: Arc<dyn Queue>,
+    /// Hints about parts of batches: their own queue, so that neither waits behind the other.
+    pub batch_queue: Arc<dyn Queue>,
     pub windows: Arc<dyn WindowStore>,
     pub limiter: Arc<dyn RateLimiter>,
     pub cipher: Arc<dyn Cipher>,
@@ -48,6 +53,14 @@ pub struct Inner {
     pub(crate) config: Config,
     pub(crate) connections: ConnectionCache,
     pub(crate) webhooks_seen: Mutex<HashMap<ConnectionId, Instant>>,
+    /// Answers of batches, stored by groups.
+    pub(crate) recorder: Recorder,
+    /// Holds up batches while too much would be in doubt after a death.
+    pub(crate) exposure: Exposure,
+    /// Room on the wire for calls of batches.
+    pub(crate) wire: Arc<Semaphore>,
+    /// Woken when hints about chunks are due before their time.
+    pub(crate) wake: Notify,
     /// Attempts that this process has under way.
     pub(crate) tasks: TaskTracker,
     ready: AtomicBool,
@@ -68,6 +81,10 @@ impl App {
             config,
             connections: ConnectionCache::default(),
             webhooks_seen: Mutex::default(),
+            recorder: Recorder::default(),
+            exposure: Exposure::default(),
+            wire: batch::wire(),
+            wake: Notify::new(),
             tasks: TaskTracker::new(),
             ready: AtomicBool::new(true),
         }))
@@ -82,6 +99,11 @@ impl App {
     pub async fn check_ready(&self) -> Result<bool> {
         self.db.ping().await?;
         Ok(self.ready.load(Ordering::Acquire))
+    }
+
+    /// Waits until hints about chunks are due before their time.
+    pub async fn chunks_due(&self) {
+        self.wake.notified().await;
     }
 
     /// Says that start-up has still something to do (false) or is over (true).

@@ -97,7 +97,8 @@ impl App {
             verify_token: secret(&row.verify_token, "verify_token")?,
             pace: Pace {
                 per_second: row
-                    .throughput
+                    .throughput_override
+                    .or(row.throughput)
                     .and_then(|n| u32::try_from(n).ok())
                     .unwrap_or(DEFAULT_THROUGHPUT)
                     .max(1),

@@ -96,7 +96,9 @@ impl App {
         let after: Option<(DateTime<Utc>, ConversationId)> = page.after()?;
         let mut query = conversation::Entity::find()
             .filter(Column::PropertyId.eq(caller.property_id))
-            .filter(Column::MergedInto.is_null());
+            .filter(Column::MergedInto.is_null())
+            // Nothing was said yet: its first message waits in a batch, or was never sent.
+            .filter(Column::NextSeq.gt(1));
         if let Some(status) = filter.status {
             query = query.filter(Column::Status.eq(status));
         }

@@ -1,10 +1,14 @@
 //! One way to write, one way to read.
 
+use std::time::Duration;
+
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
 };
+
+use crate::error::Result;
 
 /// The database. Writing code gets a transaction, reading code the pool.
 ///
@@ -45,6 +49,19 @@ impl Database {
         // The last connection folds SQLite's log back into the file; a reader could not.
         self.reader.close().await?;
         self.writer.close().await
+    }
+}
+
+/// How long background work waits for the database.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Gives up on a step that the database does not answer: a connection that stays open and says nothing
+/// would hold its task for as long as TCP likes. Whether the step was carried out is not known then;
+/// every step here may be repeated.
+pub(crate) async fn in_time<T>(step: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(PATIENCE, step).await {
+        Ok(done) => done,
+        Err(_) => Err(DbErr::Conn(RuntimeErr::Internal("no answer in time".to_owned())).into()),
     }
 }
 

@@ -27,7 +27,25 @@ pub(crate) async fn record(
     event: EventType,
     data: Value,
 ) -> Result<(), DbErr> {
-    let row = event::ActiveModel {
+    event::Entity::insert(row(scope, event, data)).exec_without_returning(tx).await.map(|_| ())
+}
+
+/// As [`record`], for many of one kind.
+pub(crate) async fn record_many(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    event: EventType,
+    data: impl IntoIterator<Item = Value>,
+) -> Result<(), DbErr> {
+    let rows: Vec<_> = data.into_iter().map(|data| row(scope, event, data)).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    event::Entity::insert_many(rows).exec_without_returning(tx).await.map(|_| ())
+}
+
+fn row(scope: Scope, event: EventType, data: Value) -> event::ActiveModel {
+    event::ActiveModel {
         serial: NotSet,
         id: Set(EventId::new()),
         property_id: Set(scope.property),
@@ -35,6 +53,5 @@ pub(crate) async fn record(
         data: Set(data),
         created_at: Set(scope.at),
         number: Set(None),
-    };
-    event::Entity::insert(row).exec_without_returning(tx).await.map(|_| ())
+    }
 }

@@ -5,19 +5,25 @@
 
 mod app;
 pub mod auth;
+pub mod batch;
+mod callback;
 pub mod connection;
 pub mod conversation;
 mod db;
 pub mod dispatch;
 pub mod error;
 mod event;
+pub mod failpoint;
+pub mod fleet;
 pub mod guest;
 pub mod idempotency;
 pub mod ingest;
 pub mod message;
+pub mod numbers;
 pub mod outbox;
 pub mod page;
 pub mod property;
+mod schedule;
 pub mod send;
 pub mod sweep;
 pub mod template;

@@ -41,6 +41,8 @@ pub struct MessageView {
     pub attempts: i32,
     /// When a queued message is tried next.
     pub due_at: Option<DateTime<Utc>>,
+    /// When a scheduled message leaves.
+    pub send_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub sent_at: Option<DateTime<Utc>>,
     pub delivered_at: Option<DateTime<Utc>>,
@@ -99,6 +101,7 @@ impl From<message::Model> for MessageView {
             metadata: row.metadata,
             attempts: row.attempt,
             due_at: (row.status == MessageStatus::Queued).then_some(row.due_at),
+            send_at: row.send_at,
             created_at: row.created_at,
             sent_at: row.sent_at,
             delivered_at: row.delivered_at,
@@ -124,8 +127,10 @@ pub struct MessageFilter {
 pub enum Decision {
     /// Send it again; the guest may get it twice.
     Resend,
+    /// The guest has it, as somebody found out.
+    MarkSent,
     /// Take it as failed; the guest may have it.
-    GiveUp,
+    MarkFailed,
 }
 
 impl App {
@@ -169,7 +174,10 @@ impl App {
         id: ConversationId,
         page: PageRequest,
     ) -> Result<Page<MessageView>> {
-        let mut query = message::Entity::find().filter(message::Column::ConversationId.eq(id));
+        // What waits for its time has no place in the conversation yet.
+        let mut query = message::Entity::find()
+            .filter(message::Column::ConversationId.eq(id))
+            .filter(message::Column::Seq.is_not_null());
         if let Some(before) = page.after::<i64>()? {
             query = query.filter(message::Column::Seq.lt(before));
         }
@@ -193,9 +201,10 @@ impl App {
         }
         let to = match decision {
             Decision::Resend => MessageStatus::Queued,
-            Decision::GiveUp => MessageStatus::Failed,
+            Decision::MarkSent => MessageStatus::Sent,
+            Decision::MarkFailed => MessageStatus::Failed,
         };
-        let failure = (decision == Decision::GiveUp).then(given_up);
+        let failure = (decision == Decision::MarkFailed).then(given_up);
         let change = Change { failure, ..Change::to(to, Evidence::Decision) };
         let scope = Scope { property: caller.property_id, at: self.now() };
         let row = settle(&tx, scope, row, change).await?;
@@ -221,13 +230,7 @@ impl App {
 }
 
 fn given_up() -> ProviderError {
-    ProviderError {
-        code: 0,
-        title: "Given up by staff while it was in doubt; the guest may have it".to_owned(),
-        details: None,
-        http_status: None,
-        is_transient: false,
-    }
+    ProviderError::ours("Given up by staff while it was in doubt; the guest may have it")
 }
 
 async fn find(db: &impl ConnectionTrait, property: PropertyId, id: MessageId) -> Result<message::Model> {

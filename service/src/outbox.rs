@@ -10,8 +10,9 @@ use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::app::App;
-use crate::db::real_now;
+use crate::db::{in_time, real_now};
 use crate::error::Result;
+use crate::failpoint;
 
 /// Rows taken in one transaction.
 const CHUNK: u64 = 100;
@@ -29,18 +30,20 @@ impl App {
     pub async fn relay_outbox(&self) -> Result<usize> {
         let mut published = 0;
         loop {
-            let due = self.take_due().await?;
+            let due = in_time(self.take_due()).await?;
             if due.is_empty() {
                 return Ok(published);
             }
+            failpoint::here("outbox_taken");
             // A message each: a conversation that waits must not hold up an acknowledgement.
             for id in &due {
-                if let Err(error) = self.ports.queue.publish(&Hint { messages: vec![*id] }).await {
+                if let Err(error) = self.ports.queue.publish(&Hint::Messages(vec![*id])).await {
                     self.publish_again(&due).await?;
                     return Err(error.into());
                 }
                 published += 1;
             }
+            failpoint::here("outbox_published");
             if (due.len() as u64) < CHUNK {
                 return Ok(published);
             }

@@ -7,11 +7,12 @@ use bellhop_domain::conversation::Direction;
 use bellhop_domain::guest::Recipient;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::rights::Right;
-use bellhop_domain::template::ParameterFormat;
+use bellhop_domain::template::{BadParameters, ParameterFormat, TemplateDefinition};
 use bellhop_domain::{
     Content, ConversationId, GuestId, MessageId, MessageStatus, PhoneNumber, content, window,
 };
 use bellhop_entity::{conversation, message, outbox};
+use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
@@ -19,12 +20,14 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::auth::Caller;
+use crate::batch::check_send_at;
 use crate::connection::OpenConnection;
 use crate::conversation::{self as conversations, Touch, touch};
 use crate::db::real_now;
 use crate::dispatch::{Claim, in_lane, tell};
 use crate::error::{Error, Result, cut, shorten};
 use crate::event::{self, Scope};
+use crate::failpoint;
 use crate::guest::{self, identity};
 use crate::idempotency::IdempotencyKey;
 use crate::message::MessageView;
@@ -49,6 +52,8 @@ pub struct SendOptions {
     /// Laid over the conversation's own.
     pub conversation_metadata: Option<Map<String, Value>>,
     pub idempotency_key: Option<IdempotencyKey>,
+    /// Leaves then instead of now; a time that has passed is now.
+    pub send_at: Option<DateTime<Utc>>,
 }
 
 /// A template to send.
@@ -87,9 +92,9 @@ impl App {
             return Ok(made);
         }
         let text = content::Text::parse(text).map_err(|error| Error::field("content.text", error))?;
-        options.check()?;
+        options.check(self.now())?;
         let resolved = self.resolve(caller, &target).await?;
-        self.check_window(caller, &resolved).await?;
+        self.check_window(caller, &resolved, options.send_at).await?;
         self.accept(caller, resolved, Content::Text(text), options).await
     }
 
@@ -105,7 +110,7 @@ impl App {
         if let Some(made) = self.made_before(caller, &options).await? {
             return Ok(made);
         }
-        options.check()?;
+        options.check(self.now())?;
         let content = self.fill_template(caller, template).await?;
         let resolved = self.resolve(caller, &target).await?;
         self.accept(caller, resolved, content, options).await
@@ -119,14 +124,14 @@ impl App {
         }
     }
 
-    async fn fill_template(&self, caller: &Caller, send: TemplateSend) -> Result<Content> {
+    pub(crate) async fn fill_template(&self, caller: &Caller, send: TemplateSend) -> Result<Content> {
         let name = crate::template::read_name(&send.name)?;
         let language = match send.language.filter(|language| !language.is_empty()) {
             Some(language) => language,
             None => self.property(caller).await?.default_language,
         };
         let template = self.sendable_template(caller.property_id, name.as_str(), &language).await?;
-        let text = template.render(&send.parameters).map_err(|error| {
+        fill(&template, send.parameters).map_err(|error| {
             let details = json!({
                 "template_name": name, "language": template.language,
                 "wrong": error.names().iter().map(|name| shorten(name)).collect::<Vec<_>>(),
@@ -137,14 +142,7 @@ impl App {
                 format!("{}: {}.", shorten(name.as_str()), cut(&error.to_string(), 400)),
                 details,
             )
-        })?;
-        Ok(Content::Template(content::Template {
-            template_name: name,
-            language: template.language,
-            named: template.parameter_format == ParameterFormat::Named,
-            parameters: send.parameters,
-            text,
-        }))
+        })
     }
 
     /// Finds out who is meant; 409 when the request names two different guests.
@@ -198,8 +196,14 @@ impl App {
     }
 
     /// The cache may only allow; a refusal is always the database's word.
-    async fn check_window(&self, caller: &Caller, resolved: &Resolved) -> Result<()> {
-        let now = self.now();
+    async fn check_window(
+        &self,
+        caller: &Caller,
+        resolved: &Resolved,
+        send_at: Option<DateTime<Utc>>,
+    ) -> Result<()> {
+        // What leaves later must be free to leave then, as far as anybody knows.
+        let now = send_at.map_or(self.now(), |at| Ord::max(at, self.now()));
         if let Some(conversation) = &resolved.conversation {
             match self.ports.windows.get(conversation.id).await {
                 Ok(cached) if window::is_open(cached, now) => return Ok(()),
@@ -229,11 +233,7 @@ impl App {
         Err(Error::with(problem, problem.row().meaning, details))
     }
 
-    pub(crate) async fn cache_window(
-        &self,
-        id: ConversationId,
-        expires_at: Option<chrono::DateTime<chrono::Utc>>,
-    ) {
+    pub(crate) async fn cache_window(&self, id: ConversationId, expires_at: Option<DateTime<Utc>>) {
         let Some(end) = expires_at else { return };
         if let Err(error) = self.ports.windows.put(id, end).await {
             tracing::warn!(%error, "window cache left out");
@@ -260,16 +260,22 @@ impl App {
         let connection = resolved.connection.id;
         let mut conversation = conversations::lock_or_create(&tx, scope, connection, guest).await?;
         let metadata = options.conversation_metadata.take();
+        let scheduled = options.send_at.is_some_and(|at| at > scope.at);
         let seq = touch(&tx, scope, &mut conversation, Touch { metadata, inbound: None }).await?;
         // A free lane is ours at once: the relay does not race a lease.
-        let claim = self.lane_is_free(&tx, conversation.id).await?.then(|| Claim::new(id, self.config.lease));
+        let free = !scheduled && self.lane_is_free(&tx, conversation.id).await?;
+        let claim = free.then(|| Claim::new(id, self.config.lease));
+        // What leaves later takes its place then.
+        let seq = (!scheduled).then_some(seq);
         let place = Place { id, seq, conversation: &conversation, claim: claim.as_ref() };
         let row = new_row(&place, content, options, scope);
         let row = message::Entity::insert(row).exec_with_returning(&tx).await?;
-        put_in_outbox(&tx, &row).await?;
+        if !scheduled {
+            put_in_outbox(&tx, &row).await?;
+        }
         tell(&tx, scope, &row).await?;
         if let Some(key) = key
-            && !key.take(&tx, caller, id, scope.at).await?
+            && !key.take(&tx, caller, id.uuid(), scope.at).await?
         {
             tx.rollback().await?;
             let made = key.find(self.db.reader(), caller, scope.at).await?;
@@ -277,8 +283,10 @@ impl App {
             return self.message(caller, made).await;
         }
         tx.commit().await?;
+        failpoint::here("send_accepted");
         match claim {
             Some(claim) => self.start_claimed(claim),
+            None if scheduled => {}
             None => self.start_lane(conversation.id),
         }
         Ok(row.into())
@@ -298,8 +306,24 @@ impl App {
     }
 }
 
+/// The template with its parameters, frozen.
+pub(crate) fn fill(
+    template: &TemplateDefinition,
+    parameters: BTreeMap<String, String>,
+) -> std::result::Result<Content, BadParameters> {
+    let text = template.render(&parameters)?;
+    Ok(Content::Template(content::Template {
+        template_name: template.name.clone(),
+        language: template.language.clone(),
+        named: template.parameter_format == ParameterFormat::Named,
+        parameters,
+        text,
+    }))
+}
+
 impl SendOptions {
-    fn check(&self) -> Result<()> {
+    fn check(&self, now: DateTime<Utc>) -> Result<()> {
+        check_send_at(self.send_at, now)?;
         if self.staff_member_id.as_ref().is_some_and(|id| id.chars().count() > STAFF_ID_MAX) {
             return Err(Error::field(
                 "staff_member_id",
@@ -324,7 +348,7 @@ impl SendOptions {
 /// Where a new message stands.
 struct Place<'a> {
     id: MessageId,
-    seq: i64,
+    seq: Option<i64>,
     conversation: &'a conversation::Model,
     claim: Option<&'a Claim>,
 }
@@ -339,7 +363,8 @@ fn new_row(place: &Place<'_>, content: Content, options: SendOptions, scope: Sco
         guest_id: Set(conversation.guest_id),
         seq: Set(seq),
         direction: Set(Direction::Outbound),
-        status: Set(MessageStatus::Queued),
+        status: Set(if seq.is_some() { MessageStatus::Queued } else { MessageStatus::Scheduled }),
+        send_at: Set(options.send_at),
         content: Set(content),
         staff_member_id: Set(options.staff_member_id),
         metadata: Set(options.metadata.map(Value::Object)),
@@ -348,6 +373,7 @@ fn new_row(place: &Place<'_>, content: Content, options: SendOptions, scope: Sco
         lease_token: Set(claim.map(|claim| claim.token)),
         lease_until: Set(claim.map(|claim| claim.until)),
         sent_twice: Set(false),
+        quiet: Set(false),
         created_at: Set(scope.at),
         ..Default::default()
     }

@@ -1,15 +1,15 @@
 //! What nobody else will do: leases that ran out, doubts that lasted, keys that grew old.
 
 use bellhop_domain::attempt::{AttemptOutcome, AttemptRef};
-use bellhop_domain::settings::InDoubtPolicy;
 use bellhop_domain::status::Evidence;
 use bellhop_domain::{MessageId, MessageStatus};
-use bellhop_entity::{attempt, connection, message, message_status, property};
+use bellhop_entity::{attempt, batch, connection, message, message_status, property};
 use chrono::TimeDelta;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, Query, SelectStatement};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::app::App;
-use crate::db::real_now;
+use crate::db::{in_time, real_now};
 use crate::dispatch::{Change, find_attempt, settle, settle_attempt};
 use crate::error::Result;
 use crate::event::Scope;
@@ -26,10 +26,11 @@ const PARKED_FOR: TimeDelta = TimeDelta::minutes(2);
 impl App {
     /// One round. Returns how many messages changed their state.
     pub async fn sweep(&self) -> Result<usize> {
-        let doubted = self.doubt_lost_attempts().await?;
-        let resent = self.apply_in_doubt_policy().await?;
-        let told = self.apply_late_parked().await?;
-        Ok(doubted + resent + told)
+        let doubted = in_time(self.doubt_lost_attempts()).await?;
+        let resent = in_time(self.apply_in_doubt_policy()).await?;
+        let told = in_time(self.apply_late_parked()).await?;
+        let begun = in_time(self.sweep_batches()).await? + in_time(self.begin_scheduled()).await?;
+        Ok(doubted + resent + told + begun)
     }
 
     /// An attempt whose lease ran out may have been on the wire: its message is in doubt.
@@ -38,7 +39,7 @@ impl App {
         let lost: Vec<MessageId> = message::Entity::find()
             .select_only()
             .column(Column::Id)
-            .filter(sea_orm::sea_query::Expr::cust("status = 'sending'"))
+            .filter(Expr::cust("status = 'sending'"))
             .filter(Column::LeaseUntil.lte(real_now()))
             .order_by_asc(Column::LeaseUntil)
             .limit(CHUNK)
@@ -78,38 +79,37 @@ impl App {
     /// The horizon counts only time in which webhooks of the connection were getting through:
     /// while they do not, the echo that would settle the doubt cannot come either.
     async fn apply_in_doubt_policy(&self) -> Result<usize> {
-        let resending = property::Entity::find()
-            .filter(property::Column::InDoubtPolicy.eq(InDoubtPolicy::Resend))
-            .all(self.db.reader())
-            .await?;
         let horizon =
             TimeDelta::from_std(self.config.in_doubt_horizon).unwrap_or(TimeDelta::MAX).num_milliseconds();
         let mut changed = 0;
-        for property in resending {
-            let connections = connection::Entity::find()
-                .filter(connection::Column::PropertyId.eq(property.id))
-                .all(self.db.reader())
-                .await?;
-            for connection in connections {
-                let over = connection.webhook_alive_ms - horizon;
-                for id in self.doubts_since(&connection, over).await? {
-                    changed += usize::from(self.resend(id, over).await?);
-                }
+        for connection in connection::Entity::find().all(self.db.reader()).await? {
+            let over = connection.webhook_alive_ms - horizon;
+            for id in self.doubts_to_resend(&connection, over).await? {
+                changed += usize::from(self.resend(id, over).await?);
             }
         }
         Ok(changed)
     }
 
-    /// Messages of a connection whose doubt began before its webhook time was `mark_ms`.
-    async fn doubts_since(&self, connection: &connection::Model, mark_ms: i64) -> Result<Vec<MessageId>> {
+    /// Messages of a connection whose doubt began before its webhook time was `mark_ms`, and whose
+    /// batch, or else whose property, wants them sent again.
+    async fn doubts_to_resend(&self, connection: &connection::Model, mark_ms: i64) -> Result<Vec<MessageId>> {
         use message::Column;
+        let wanting =
+            |mut select: SelectStatement| select.and_where(Expr::cust("in_doubt_policy = 'resend'")).take();
+        let properties = wanting(Query::select().column(property::Column::Id).from(property::Entity).take());
+        let batches = wanting(Query::select().column(batch::Column::Id).from(batch::Entity).take());
+        let single =
+            Condition::all().add(Column::BatchId.is_null()).add(Column::PropertyId.in_subquery(properties));
+        let wanted = Condition::any().add(single).add(Column::BatchId.in_subquery(batches));
         Ok(message::Entity::find()
             .select_only()
             .column(Column::Id)
             .filter(Column::PropertyId.eq(connection.property_id))
-            .filter(sea_orm::sea_query::Expr::cust("status = 'in_doubt'"))
+            .filter(Expr::cust("status = 'in_doubt'"))
             .filter(Column::ConnectionId.eq(connection.id))
             .filter(Column::InDoubtMarkMs.lte(mark_ms))
+            .filter(wanted)
             .order_by_asc(Column::Id)
             .limit(CHUNK)
             .into_tuple()
@@ -137,7 +137,7 @@ impl App {
     async fn apply_late_parked(&self) -> Result<usize> {
         use message_status::Column;
         let parked = message_status::Entity::find()
-            .filter(sea_orm::sea_query::Expr::cust("message_id IS NULL"))
+            .filter(Expr::cust("message_id IS NULL"))
             .filter(Column::ReceivedAt.gt(real_now() - PARKED_FOR))
             .order_by_desc(Column::ReceivedAt)
             .limit(CHUNK)

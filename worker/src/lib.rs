@@ -9,6 +9,7 @@ mod timers;
 use std::time::Duration;
 
 use bellhop_service::App;
+use consumer::Kind;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -25,8 +26,10 @@ pub struct Config {
 /// When one of its tasks panics: a process that no longer relays or sweeps must not look healthy.
 pub async fn run(app: App, config: Config, shutdown: CancellationToken) -> Result<(), JoinError> {
     let mut tasks = JoinSet::new();
-    tasks.spawn(consumer::run(app.clone(), shutdown.clone()));
+    tasks.spawn(consumer::run(app.clone(), Kind::Messages, shutdown.clone()));
+    tasks.spawn(consumer::run(app.clone(), Kind::Batches, shutdown.clone()));
     tasks.spawn(timers::relay(app.clone(), shutdown.clone()));
+    tasks.spawn(timers::relay_chunks(app.clone(), shutdown.clone()));
     tasks.spawn(timers::sweep(app.clone(), config.sweep_interval, shutdown.clone()));
     tasks.spawn(timers::clean_up(app.clone(), shutdown.clone()));
     tasks.spawn(timers::sync(app, shutdown));

@@ -21,6 +21,19 @@ pub async fn relay(app: App, shutdown: CancellationToken) {
     }
 }
 
+pub async fn relay_chunks(app: App, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        if let Err(error) = app.relay_chunks().await {
+            tracing::warn!(%error, "chunks not relayed");
+            pause(RELAY, &shutdown).await;
+        }
+        tokio::select! {
+            () = app.chunks_due() => {}
+            () = pause(RELAY, &shutdown) => {}
+        }
+    }
+}
+
 pub async fn sweep(app: App, every: Duration, shutdown: CancellationToken) {
     while !shutdown.is_cancelled() {
         if let Err(error) = app.sweep().await {

@@ -44,7 +44,7 @@ fn operations_have_their_own_names_under_the_base_path() {
         assert_eq!(operation["security"].is_null(), public, "{id}");
         assert_eq!(operation["responses"]["401"].is_null(), path.ends_with("/errors"), "{id}");
     }
-    assert_eq!(seen.len(), 19);
+    assert_eq!(seen.len(), 30);
 }
 
 #[test]
@@ -89,7 +89,15 @@ async fn answers_fit_their_schemas() {
     let sent = world.post("/templates/send", send).await;
     let message = sent.json()["message_id"].as_str().unwrap().to_owned();
     fits("/templates/send", "post", &sent.ok(202));
+    let file = format!("phone\n{}\n", crate::support::GUEST);
+    let batch = world.upload("?template_name=service_followup", "text/csv", file).await.ok(202);
+    fits("/batches/upload", "post", &batch);
+    let batch = batch["batch_id"].as_str().unwrap().to_owned();
     for (pattern, path) in [
+        ("/batches", "/batches".to_owned()),
+        ("/batches/{batch_id}", format!("/batches/{batch}")),
+        ("/batches/{batch_id}/recipients", format!("/batches/{batch}/recipients")),
+        ("/batches/{batch_id}/refusals", format!("/batches/{batch}/refusals")),
         ("/conversations", "/conversations".to_owned()),
         ("/conversations/{conversation_id}", format!("/conversations/{conversation}")),
         (

@@ -113,7 +113,7 @@ async fn ids_that_do_not_parse_are_not_there() {
         world.get(path).await.error(404, "NOT_FOUND");
     }
     world.post("/conversations/conv_abc123/resolve", json!({})).await.error(404, "NOT_FOUND");
-    world.post("/messages/msg_1/in-doubt", json!({"action": "resend"})).await.error(404, "NOT_FOUND");
+    world.post("/messages/msg_1/resolve-doubt", json!({"action": "resend"})).await.error(404, "NOT_FOUND");
 }
 
 #[tokio::test]

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod batches;
 mod contract;
 mod document;
 mod failures;
 mod sending;
 mod server;
 mod support;
+mod uploads;

@@ -105,6 +105,7 @@ async fn who_prefers_to_wait_gets_what_is_known_by_then() {
         details: None,
         http_status: Some(400),
         is_transient: false,
+        retry_after: None,
     };
     *world.provider.answer.lock().unwrap() = Some(Answer::Refused(refusal));
     let failed = send("wait=5", text("three")).await.ok(202);
@@ -122,10 +123,10 @@ async fn staff_decide_about_a_message_in_doubt() {
     let ask = world.request(Method::POST, "/messages/send").token(&world.staff).header("prefer", "wait=5");
     let doubt = ask.json(text("one")).send().await.ok(202);
     assert_eq!(doubt["status"], "in_doubt");
-    let path = format!("/messages/{}/in-doubt", doubt["message_id"].as_str().unwrap());
+    let path = format!("/messages/{}/resolve-doubt", doubt["message_id"].as_str().unwrap());
     assert_eq!(world.post(&path, json!({"action": "forget"})).await.wrong_fields(), ["action"]);
     let sends = world.provider.sends.load(Ordering::SeqCst);
-    let given_up = world.post(&path, json!({"action": "give_up"})).await.ok(200);
+    let given_up = world.post(&path, json!({"action": "mark_failed"})).await.ok(200);
     assert_eq!(given_up["status"], "failed");
     assert_eq!(world.provider.sends.load(Ordering::SeqCst), sends);
     world.post(&path, json!({"action": "resend"})).await.error(409, "MESSAGE_NOT_IN_DOUBT");

@@ -59,6 +59,37 @@ async fn the_sender_of_a_large_body_sees_the_answer() {
 }
 
 #[tokio::test]
+async fn a_file_that_breaks_off_leaves_nothing() {
+    let world = World::new().await;
+    let server = serve(&world).await;
+    let rows: String = (0..2_500).map(|n| format!("+9725{:08}\n", 1_000_000 + n)).collect();
+    let token = &world.staff;
+    for length in ["content-length: 900000", "transfer-encoding: chunked"] {
+        let head = format!(
+            "POST /api/v1/whatsapp/batches/upload?template_name=service_followup HTTP/1.1\r\nhost: x\r\n\
+             content-type: text/csv\r\nauthorization: Bearer {token}\r\n{length}\r\n\r\n"
+        );
+        let file = format!("phone\n{rows}");
+        let body = if length.ends_with("chunked") { format!("{:x}\r\n{file}\r\n", file.len()) } else { file };
+        let mut socket = TcpStream::connect(server.address).await.unwrap();
+        socket.write_all((head + &body).as_bytes()).await.unwrap();
+        until(async || world.rows("messages").await == 2_000).await;
+        drop(socket);
+        until(async || world.rows("messages").await == 0 && world.rows("batches").await == 0).await;
+    }
+}
+
+/// Waits for what happens behind an answer that nobody gets.
+async fn until(happened: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !happened().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
+}
+
+#[tokio::test]
 async fn who_waits_for_continue_is_answered_without_it() {
     let world = World::new().await;
     let server = serve(&world).await;

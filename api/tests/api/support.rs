@@ -11,8 +11,9 @@ use bellhop_domain::content::{Content, Text, Unsupported};
 use bellhop_domain::guest::Recipient;
 use bellhop_domain::inbound::{Change, InboundKind, InboundMessage, Item, Sender, StatusUpdate, Unreadable};
 use bellhop_domain::ports::{
-    Cipher, CipherError, Clock, Hint, Line, NumberInfo, Outbound, Pace, Permit, Provider, ProviderFailure,
-    Queue, QueueError, RateLimiter, Subscription, WindowStore, WindowStoreError,
+    BatchAsk, BatchPermit, BatchPlace, Cipher, CipherError, Clock, Hint, Line, NumberInfo, Outbound, Pace,
+    Permit, Provider, ProviderFailure, Queue, QueueError, RateLimiter, Subscription, WindowStore,
+    WindowStoreError,
 };
 use bellhop_domain::rights::Role;
 use bellhop_domain::template::{ParameterFormat, TemplateDefinition};
@@ -28,7 +29,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::test::TestClient;
 use poem::{EndpointExt, Response};
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -46,7 +47,7 @@ pub struct World {
     pub staff: String,
     pub admin: String,
     pub partner: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// What came back.
@@ -107,6 +108,7 @@ impl World {
         let ports = Ports {
             provider: provider.clone(),
             queue: Arc::new(Nowhere),
+            batch_queue: Arc::new(Nowhere),
             windows: Arc::new(Nowhere),
             limiter: Arc::new(Nowhere),
             cipher: Arc::new(Nowhere),
@@ -129,7 +131,7 @@ impl World {
             app,
             provider,
             clock,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -147,6 +149,20 @@ impl World {
     /// As staff.
     pub async fn post(&self, path: &str, body: Value) -> Answered {
         self.request(Method::POST, path).token(&self.staff).json(body).send().await
+    }
+
+    /// A file of recipients, as staff; `query` begins with `?` or is empty.
+    pub async fn upload(&self, query: &str, kind: &str, file: impl Into<poem::Body>) -> Answered {
+        let ask = self.request(Method::POST, &format!("/batches/upload{query}")).token(&self.staff);
+        ask.header("content-type", kind).body(file).send().await
+    }
+
+    /// How many rows a table has.
+    pub async fn rows(&self, table: &str) -> i64 {
+        let url = format!("sqlite://{}", self.folder.path().join("test.db").display());
+        let db = sea_orm::Database::connect(url).await.unwrap();
+        let count = Statement::from_string(DbBackend::Sqlite, format!("SELECT COUNT(*) AS n FROM {table}"));
+        db.query_one_raw(count).await.unwrap().unwrap().try_get("", "n").unwrap()
     }
 
     /// A signed webhook.
@@ -387,6 +403,19 @@ impl RateLimiter for Nowhere {
     async fn acquire(&self, _: ConnectionId, _: &Recipient, _: Pace, _: Duration) -> Permit {
         Permit::Granted { after: Duration::ZERO }
     }
+
+    async fn acquire_group(&self, ask: &BatchAsk<'_>) -> BatchPermit {
+        let places = vec![BatchPlace::After(Duration::ZERO); ask.recipients.len()];
+        BatchPermit { places, again: Duration::ZERO }
+    }
+
+    async fn slow_down(&self, _: ConnectionId, _: Pace) {}
+
+    async fn pace_now(&self, _: ConnectionId, pace: Pace) -> f64 {
+        pace.per_second.into()
+    }
+
+    fn share_among(&self, _: u32) {}
 }
 
 impl Cipher for Nowhere {

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::id::MessageId;
+use crate::id::{BatchId, MessageId};
 
 /// Transport between those who write the outbox and those who send.
 ///
@@ -15,10 +15,14 @@ pub trait Queue: Send + Sync {
     async fn subscribe(&self) -> Result<Box<dyn Subscription>, QueueError>;
 }
 
-/// Says that these messages may be due. At most 100 ids.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hint {
-    pub messages: Vec<MessageId>,
+/// Says that something may be due.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hint {
+    /// Single messages, at most 100.
+    Messages(Vec<MessageId>),
+    /// A part of a batch.
+    Chunk { batch: BatchId, number: i32 },
 }
 
 #[async_trait]

@@ -16,11 +16,15 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 
 use super::{Change, Claim, Pass, settle};
 use crate::app::App;
+use crate::batch;
 use crate::connection::OpenConnection;
+use crate::db::in_time;
 use crate::error::{Error, Result};
 use crate::event::Scope;
+use crate::failpoint;
 use crate::guest;
 use crate::message::lock;
+use crate::numbers;
 
 /// How long a claimed message waits in memory for its number's next free place. Longer waits go
 /// back to the database, so that a lease is not spent on waiting.
@@ -54,18 +58,19 @@ impl App {
             self.give_back(claim, delay).await?;
             return Ok(Pass::Waits);
         }
-        let Some(row) = self.begin_attempt(claim, &row).await? else { return Ok(Pass::Waits) };
+        let Some(row) = in_time(self.begin_attempt(claim, &row)).await? else { return Ok(Pass::Waits) };
+        failpoint::here("attempt_begun");
         let attempt = AttemptRef { message: row.id, number: row.attempt };
         let Prepared { known, recipient, body } = prepared;
         let answer = match claim.call_deadline(self.config.lease) {
             Some(deadline) => {
-                let outbound = Outbound { recipient, body, attempt, deadline };
-                self.ports.provider.send(&connection.line, &outbound).await
+                self.call_provider(&connection, &Outbound { recipient, body, attempt, deadline }).await
             }
             None => Answer::NeverSent { reason: "the lease was nearly over".to_owned() },
         };
-        tracing::debug!(%attempt, answer = answer_word(&answer), "attempt answered");
+        failpoint::here("attempt_answered");
         let pass = self.record_answer(attempt, &answer).await?;
+        failpoint::here("attempt_recorded");
         if let Answer::Accepted(accepted) = &answer {
             // The account behind the number is the better address from now on.
             let scope = Scope { property: row.property_id, at: self.now() };
@@ -74,6 +79,24 @@ impl App {
             self.learn_addresses(scope, row.guest_id, &known, &sender).await;
         }
         Ok(pass)
+    }
+
+    /// The call itself, and what its answer says about more than this message.
+    pub(crate) async fn call_provider(&self, connection: &OpenConnection, outbound: &Outbound) -> Answer {
+        let answer = numbers::timed(self.ports.provider.send(&connection.line, outbound)).await;
+        tracing::debug!(attempt = %outbound.attempt, answer = answer_word(&answer), "attempt answered");
+        numbers::attempt(answer_word(&answer), &answer);
+        if let Answer::Refused(error) = &answer {
+            if error.is_about_throughput() {
+                self.ports.limiter.slow_down(connection.id, connection.pace).await;
+            }
+            if error.restricts_the_number()
+                && let Err(failed) = batch::stop_of_connection(self, connection.id, error).await
+            {
+                tracing::error!(connection = %connection.id, error = %failed, "batches not stopped");
+            }
+        }
+        answer
     }
 
     /// Takes a place within the provider's limits. `Some` when that is too far off: the delay.
@@ -116,10 +139,10 @@ impl App {
     }
 
     /// Stores an answer; tried again, because an answer that is lost here becomes a doubt.
-    async fn record_answer(&self, attempt: AttemptRef, answer: &Answer) -> Result<Pass> {
+    pub(crate) async fn record_answer(&self, attempt: AttemptRef, answer: &Answer) -> Result<Pass> {
         let mut tries = 0;
         loop {
-            match self.record_once(attempt, answer).await {
+            match in_time(self.record_once(attempt, answer)).await {
                 Err(Error::Database(error)) if tries < 3 => {
                     tries += 1;
                     tracing::warn!(%attempt, %error, "answer not stored, trying again");
@@ -142,13 +165,7 @@ async fn check(db: &impl ConnectionTrait, row: &message::Model, now: DateTime<Ut
     match (Recipient::choose(&known), outbound_body(&row.content)) {
         (Some(recipient), Some(body)) => Ok(Check::Go(Prepared { known, recipient, body })),
         (None, _) | (_, None) => {
-            let failure = ProviderError {
-                code: 0,
-                title: "Nothing is known under which WhatsApp could reach this guest".to_owned(),
-                details: None,
-                http_status: None,
-                is_transient: false,
-            };
+            let failure = ProviderError::ours("Nothing is known under which WhatsApp could reach this guest");
             Ok(Check::End(Change::failed(failure, Evidence::Dispatch)))
         }
     }
@@ -164,7 +181,7 @@ fn answer_word(answer: &Answer) -> &'static str {
 }
 
 /// What goes on the wire; `None` for content that only ever came in.
-fn outbound_body(content: &Content) -> Option<OutboundBody> {
+pub(crate) fn outbound_body(content: &Content) -> Option<OutboundBody> {
     match content {
         Content::Text(text) => Some(OutboundBody::Text { text: text.text.clone() }),
         Content::Template(template) => {

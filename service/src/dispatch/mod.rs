@@ -15,24 +15,27 @@ use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use crate::app::App;
+use crate::db::in_time;
 use crate::error::Result;
 
+pub(crate) use attempt::outbound_body;
 pub(crate) use claim::Claim;
 pub(crate) use record::{find_attempt, flag_double, proven_attempts, settle_attempt};
-pub(crate) use settle::{Change, settle, tell};
+pub(crate) use settle::{Change, event_of, settle, tell};
 
 /// What became of a claimed message in this pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pass {
+pub(crate) enum Pass {
     /// It is done with; the next one of this conversation may go. (A merge may have moved it.)
     Settled(ConversationId),
     /// It stays in the lane: it waits for a retry, or somebody else has it now.
     Waits,
 }
 
-/// Messages that hold their lane. Written out, so that SQLite sees that the partial index fits.
+/// Messages that hold their lane: those of a batch, and those whose time has not come, have no
+/// place yet. Written out, so that SQLite sees that the partial index fits.
 pub(crate) fn in_lane() -> SimpleExpr {
-    Expr::cust("status IN ('queued', 'sending')")
+    Expr::cust("status IN ('queued', 'sending') AND seq IS NOT NULL")
 }
 
 impl App {
@@ -63,7 +66,7 @@ impl App {
 
     /// Sends what is due in a conversation, one after the other, until its head has to wait.
     async fn run_lane(&self, mut conversation: ConversationId) -> Result<()> {
-        while let Some(claim) = self.claim_head(conversation).await? {
+        while let Some(claim) = in_time(self.claim_head(conversation)).await? {
             match self.send_claimed(&claim).await? {
                 Pass::Settled(next) => conversation = next,
                 Pass::Waits => break,

@@ -16,6 +16,7 @@ use sea_orm::{
 
 use super::{Change, Pass, settle, tell};
 use crate::app::App;
+use crate::batch::{self, RetryPolicy};
 use crate::db::real_now;
 use crate::error::Result;
 use crate::event::Scope;
@@ -51,9 +52,18 @@ async fn record(
     answer: &Answer,
 ) -> Result<message::Model> {
     let nth = in_a_row(tx, attempt, answer).await?;
-    let row = match change_for(&row, (attempt, nth), answer) {
+    let policy = match answer {
+        Answer::Refused(_) | Answer::NeverSent { .. } => batch::retry_policy(tx, &row).await?,
+        Answer::Accepted(_) | Answer::Unknown { .. } => None,
+    };
+    let row = match change_for(&row, (attempt, nth, policy), answer) {
         Some(change) => settle(tx, scope, row, change).await?,
         None => row,
+    };
+    let row = if row.status == MessageStatus::Queued && policy.is_some_and(|policy| policy.cancelled) {
+        settle(tx, scope, row, Change::to(MessageStatus::Cancelled, Evidence::Dispatch)).await?
+    } else {
+        row
     };
     match answer {
         Answer::Accepted(accepted) => {
@@ -104,7 +114,11 @@ fn facts(answer: &Answer) -> (AttemptOutcome, Option<&str>, Option<serde_json::V
 }
 
 /// What the answer means for the message; `None` when it says nothing about its present state.
-fn change_for(row: &message::Model, (attempt, nth): (AttemptRef, i32), answer: &Answer) -> Option<Change> {
+fn change_for(
+    row: &message::Model,
+    (attempt, nth, policy): (AttemptRef, i32, Option<RetryPolicy>),
+    answer: &Answer,
+) -> Option<Change> {
     match answer {
         Answer::Accepted(accepted) => {
             // Also proves an earlier attempt, as an echo does, when the message went on without it.
@@ -119,7 +133,7 @@ fn change_for(row: &message::Model, (attempt, nth): (AttemptRef, i32), answer: &
         {
             None
         }
-        Answer::Refused(error) => Some(after_refusal(row, nth, error)),
+        Answer::Refused(error) => Some(after_refusal(row, (nth, policy), error)),
         Answer::NeverSent { reason } => {
             let delay = retry::after_no_connection(nth, rand::random());
             let failure = ProviderError {
@@ -128,6 +142,7 @@ fn change_for(row: &message::Model, (attempt, nth): (AttemptRef, i32), answer: &
                 details: Some(reason.clone()),
                 http_status: None,
                 is_transient: true,
+                retry_after: None,
             };
             Some(requeue(row, failure, delay))
         }
@@ -135,10 +150,21 @@ fn change_for(row: &message::Model, (attempt, nth): (AttemptRef, i32), answer: &
     }
 }
 
-fn after_refusal(row: &message::Model, nth: i32, error: &ProviderError) -> Change {
+fn after_refusal(
+    row: &message::Model,
+    (nth, policy): (i32, Option<RetryPolicy>),
+    error: &ProviderError,
+) -> Change {
+    if policy.is_some_and(|policy| policy.is_spent(row.attempt, error)) {
+        return Change::failed(error.clone(), Evidence::Dispatch);
+    }
     match retry::after_refusal(error.class(), nth, rand::random()) {
         AfterRefusal::GiveUp => Change::failed(error.clone(), Evidence::Dispatch),
-        AfterRefusal::RetryIn(delay) => requeue(row, error.clone(), delay),
+        AfterRefusal::RetryIn(delay) => {
+            let delay = policy.and_then(|policy| policy.delay(error)).unwrap_or(delay);
+            // The provider knows best how long it wants to be left alone.
+            requeue(row, error.clone(), delay.max(error.retry_after.unwrap_or_default()))
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::batch;
 use crate::connection::vouched_ms;
 use crate::db::real_now;
 use crate::error::Result;
@@ -111,11 +112,31 @@ async fn move_to(
     if change.to == MessageStatus::Queued {
         let due = change.due_at.unwrap_or_else(real_now);
         new.due_at = Set(due);
-        to_outbox(tx, row, due).await?;
+        queue_again(tx, new, row, (change.evidence, due)).await?;
     } else {
         outbox::Entity::delete_by_id(row.id).exec(tx).await?;
     }
     Ok(())
+}
+
+/// A batch goes on with what was refused for now, in its own time: the message gives up its place in
+/// the conversation. What somebody decided about goes out by itself, as if sent by hand.
+async fn queue_again(
+    tx: &DatabaseTransaction,
+    new: &mut message::ActiveModel,
+    row: &message::Model,
+    (evidence, due): (Evidence, DateTime<Utc>),
+) -> Result<()> {
+    match (evidence, row.batch_id, row.batch_chunk) {
+        (Evidence::Dispatch, Some(batch), Some(chunk)) => {
+            new.seq = Set(None);
+            batch::reopen(tx, batch, chunk, due).await
+        }
+        (Evidence::Dispatch | Evidence::Echo | Evidence::Decision, _, _) => {
+            new.batch_chunk = Set(None);
+            to_outbox(tx, row, due).await
+        }
+    }
 }
 
 /// The connection's time with webhooks getting through, which the horizon counts from here on.
@@ -141,14 +162,19 @@ async fn to_outbox(tx: &DatabaseTransaction, row: &message::Model, due: DateTime
 
 /// Writes the event of a message's present state, if that has one.
 pub(crate) async fn tell(tx: &DatabaseTransaction, scope: Scope, row: &message::Model) -> Result<()> {
-    let Some(event) = EventType::of_status(row.status) else { return Ok(()) };
-    let data = json!({
+    let Some(event) = EventType::of_status(row.status).filter(|_| !row.quiet) else { return Ok(()) };
+    event::record(tx, scope, event, event_of(row)).await?;
+    Ok(())
+}
+
+/// A message as its events tell of it.
+pub(crate) fn event_of(row: &message::Model) -> Value {
+    json!({
         "message_id": row.id, "conversation_id": row.conversation_id, "guest_id": row.guest_id,
         "message_type": row.content.kind(), "status": row.status, "wamid": row.wamid,
         "attempt": row.attempt, "failure": row.failure,
         "due_at": (row.status == MessageStatus::Queued).then(|| event::rfc3339(row.due_at)),
         "sent_twice": row.sent_twice, "staff_member_id": row.staff_member_id, "metadata": row.metadata,
-    });
-    event::record(tx, scope, event, data).await?;
-    Ok(())
+        "batch_id": row.batch_id,
+    })
 }

@@ -180,11 +180,14 @@ pub(crate) async fn identifiers(db: &impl ConnectionTrait, id: GuestId) -> Resul
         .order_by_desc(guest_identifier::Column::Id)
         .all(db)
         .await?;
-    let read = |row: guest_identifier::Model| match row.kind {
+    Ok(rows.into_iter().filter_map(read_identifier).collect())
+}
+
+pub(crate) fn read_identifier(row: guest_identifier::Model) -> Option<Identifier> {
+    match row.kind {
         IdentifierKind::Phone => PhoneNumber::parse(&row.value, None).ok().map(Identifier::Phone),
         IdentifierKind::WaId => Some(Identifier::WaId(row.value)),
         IdentifierKind::Bsuid => Some(Identifier::Bsuid(row.value)),
         IdentifierKind::Username => Some(Identifier::Username(row.value)),
-    };
-    Ok(rows.into_iter().filter_map(read).collect())
+    }
 }

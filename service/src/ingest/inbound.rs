@@ -53,7 +53,7 @@ pub(super) async fn apply(
         conversation_id: Set(conversation.id),
         connection_id: Set(connection.id),
         guest_id: Set(guest),
-        seq: Set(seq),
+        seq: Set(Some(seq)),
         direction: Set(Direction::Inbound),
         status: Set(MessageStatus::Received),
         content: Set(inbound.content),

@@ -22,7 +22,9 @@ use crate::auth::hash;
 use crate::connection::OpenConnection;
 use crate::error::{Error, Result};
 use crate::event::Scope;
+use crate::failpoint;
 use crate::guest;
+use crate::numbers;
 
 pub(crate) use status::apply_parked;
 
@@ -87,6 +89,7 @@ impl App {
         if is_applied(&tx, &digest).await? {
             return Ok(());
         }
+        numbers::webhook_lag(&change.items, scope.at);
         let mut after = AfterCommit::default();
         let mut unreadable: Vec<Unreadable> = Vec::new();
         for item in change.items {
@@ -113,7 +116,9 @@ impl App {
             ..kept(change.field, digest, change.raw, scope.at)
         };
         store(&tx, row).await?;
+        failpoint::here("webhook_before_commit");
         tx.commit().await?;
+        failpoint::here("webhook_applied");
         for (conversation, end) in after.windows {
             self.cache_window(conversation, Some(end)).await;
         }

@@ -31,6 +31,10 @@ pub(super) async fn apply(
     // An answer that is not stored yet may bring the wamid: the status waits for it.
     let Some(attempt) = attempt else { return Ok(()) };
     let Some(row) = lock_own(tx, connection.id, attempt).await? else { return Ok(()) };
+    let past_sent = matches!(update.status, DeliveryStatus::Delivered | DeliveryStatus::Read);
+    if row.quiet && past_sent && row.status == MessageStatus::Sent {
+        return Ok(());
+    }
     let held = row.status.holds_the_lane();
     let guest = row.guest_id;
     let row = apply_to(tx, scope, row, attempt, &update).await?;

@@ -1,0 +1,154 @@
+//! What of a chunk may leave now.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use bellhop_domain::guest::{Identifier, Recipient};
+use bellhop_domain::ports::OutboundBody;
+use bellhop_domain::provider_error::ProviderError;
+use bellhop_domain::status::Evidence;
+use bellhop_domain::{ConversationId, MessageId, MessageStatus, window};
+use bellhop_entity::{batch, conversation, message};
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::chunk::{Chunk, in_chunk};
+use super::people;
+use crate::app::App;
+use crate::db::real_now;
+use crate::dispatch::{Change, outbound_body, settle};
+use crate::error::Result;
+use crate::event::Scope;
+use crate::message::lock;
+
+/// A message that may leave as soon as it has a place.
+#[derive(Debug, Clone)]
+pub(super) struct Prepared {
+    pub id: MessageId,
+    pub conversation: ConversationId,
+    pub known: Vec<Identifier>,
+    pub recipient: Recipient,
+    pub body: OutboundBody,
+    pub needs_window: bool,
+}
+
+impl App {
+    /// The chunk's messages that are due, in the order of their lines. Those that cannot leave any
+    /// more are settled on the way.
+    pub(super) async fn prepare_chunk(
+        &self,
+        batch: &batch::Model,
+        chunk: Chunk,
+    ) -> Result<VecDeque<Prepared>> {
+        use message::Column;
+        let rows = message::Entity::find()
+            .filter(in_chunk(chunk))
+            .filter(Column::Status.eq(MessageStatus::Queued))
+            .filter(Column::DueAt.lte(real_now()))
+            .order_by_asc(Column::BatchLine)
+            .all(self.db.reader())
+            .await?;
+        let known =
+            people::identifiers(self.db.reader(), rows.iter().map(|row| row.guest_id).collect()).await?;
+        let windows = self.windows_of(&rows).await?;
+        let mut ready = VecDeque::with_capacity(rows.len());
+        for row in rows {
+            // Cloned: a guest may stand in several lines.
+            let known = known.get(&row.guest_id).cloned().unwrap_or_default();
+            let open = window::is_open(windows.get(&row.conversation_id).copied().flatten(), self.now());
+            let fallback = batch.fallback.as_ref();
+            let content = match fallback {
+                Some(fallback) if row.content.needs_window() && !open => {
+                    self.use_fallback(batch, &[row.id]).await?;
+                    fallback
+                }
+                _ => &row.content,
+            };
+            let needs_window = content.needs_window();
+            if needs_window && !open {
+                self.expire(row.id).await?;
+                continue;
+            }
+            match (Recipient::choose(&known), outbound_body(content)) {
+                (Some(recipient), Some(body)) => {
+                    let (id, conversation) = (row.id, row.conversation_id);
+                    ready.push_back(Prepared { id, conversation, known, recipient, body, needs_window });
+                }
+                (None, _) | (_, None) => self.fail_unreachable(row.id).await?,
+            }
+        }
+        Ok(ready)
+    }
+
+    async fn windows_of(
+        &self,
+        rows: &[message::Model],
+    ) -> Result<HashMap<ConversationId, Option<DateTime<Utc>>>> {
+        let needing: HashSet<_> =
+            rows.iter().filter(|row| row.content.needs_window()).map(|row| row.conversation_id).collect();
+        if needing.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows: Vec<(ConversationId, Option<DateTime<Utc>>)> = conversation::Entity::find()
+            .select_only()
+            .columns([conversation::Column::Id, conversation::Column::WindowExpiresAt])
+            .filter(conversation::Column::Id.is_in(needing))
+            .into_tuple()
+            .all(self.db.reader())
+            .await?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Puts the batch's template in place of texts that may not leave any more.
+    pub(super) async fn use_fallback(&self, batch: &batch::Model, ids: &[MessageId]) -> Result<()> {
+        let Some(fallback) = &batch.fallback else { return Ok(()) };
+        let tx = self.db.begin().await?;
+        message::Entity::update_many()
+            .col_expr(message::Column::Content, Expr::value(fallback.clone()))
+            .filter(message::Column::Id.is_in(ids.iter().copied()))
+            .filter(message::Column::Status.eq(MessageStatus::Queued))
+            .exec(&tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Its window has closed and there is no template instead.
+    pub(super) async fn expire(&self, id: MessageId) -> Result<()> {
+        self.end_queued(id, Change::to(MessageStatus::Expired, Evidence::Dispatch)).await
+    }
+
+    async fn fail_unreachable(&self, id: MessageId) -> Result<()> {
+        let failure = ProviderError::ours("Nothing is known under which WhatsApp could reach this guest");
+        self.end_queued(id, Change::failed(failure, Evidence::Dispatch)).await
+    }
+
+    async fn end_queued(&self, id: MessageId, change: Change) -> Result<()> {
+        let tx = self.db.begin().await?;
+        let row = lock(&tx, id).await?;
+        if row.status != MessageStatus::Queued {
+            return Ok(());
+        }
+        let scope = Scope { property: row.property_id, at: self.now() };
+        settle(&tx, scope, row, change).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Puts messages off that cannot leave right now.
+    pub(super) async fn put_off(&self, ids: &[MessageId], delay: std::time::Duration) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let due = real_now() + chrono::TimeDelta::from_std(delay).unwrap_or(chrono::TimeDelta::seconds(1));
+        let tx = self.db.begin().await?;
+        message::Entity::update_many()
+            .col_expr(message::Column::DueAt, Expr::value(due))
+            .filter(message::Column::Id.is_in(ids.iter().copied()))
+            .filter(message::Column::Status.eq(MessageStatus::Queued))
+            .exec(&tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

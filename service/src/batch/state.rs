@@ -1,0 +1,298 @@
+//! What is done to a batch as a whole.
+
+use bellhop_domain::batch::{BatchMove, BatchStatus};
+use bellhop_domain::event::EventType;
+use bellhop_domain::problem::Problem;
+use bellhop_domain::provider_error::{ErrorClass, ProviderError};
+use bellhop_domain::rights::Right;
+use bellhop_domain::{BatchId, ConnectionId, MessageStatus};
+use bellhop_entity::{batch, batch_chunk, message};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, Statement,
+};
+use serde_json::json;
+
+use super::chunk::{lanes_of, open};
+use super::receive::told;
+use super::view::BatchView;
+use crate::app::App;
+use crate::auth::Caller;
+use crate::db::real_now;
+use crate::error::{Error, Result};
+use crate::event::{self, Scope};
+
+/// How a batch's recipients are tried again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RetryPolicy {
+    max_attempts: Option<i32>,
+    delay_ms: Option<i32>,
+    /// Nothing of it is tried again.
+    pub cancelled: bool,
+}
+
+impl RetryPolicy {
+    /// Whether the batch allows no attempt after this many. What WhatsApp refuses as too fast does
+    /// not count: it says nothing about the recipient.
+    pub fn is_spent(&self, attempts: i32, error: &ProviderError) -> bool {
+        self.max_attempts.is_some_and(|max| attempts >= max) && !error.is_about_pace()
+    }
+
+    /// The delay that the caller asked for; refusals about the pace keep the table's own.
+    pub fn delay(&self, error: &ProviderError) -> Option<std::time::Duration> {
+        let ms = self.delay_ms.filter(|_| {
+            !error.is_about_pace() && matches!(error.class(), ErrorClass::Backoff | ErrorClass::BackoffThrice)
+        })?;
+        Some(std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
+    }
+}
+
+/// The policy of a message's batch, if it is the batch that sends it. Its row stays as it is until
+/// the transaction ends: a cancel comes wholly before, and is seen, or after, and sees the message.
+pub(crate) async fn retry_policy(
+    tx: &DatabaseTransaction,
+    row: &message::Model,
+) -> Result<Option<RetryPolicy>> {
+    let (Some(id), Some(_)) = (row.batch_id, row.batch_chunk) else { return Ok(None) };
+    let row: Option<(Option<i32>, Option<i32>, BatchStatus)> = batch::Entity::find_by_id(id)
+        .select_only()
+        .columns([batch::Column::MaxAttempts, batch::Column::RetryDelayMs, batch::Column::Status])
+        .lock_shared()
+        .into_tuple()
+        .one(tx)
+        .await?;
+    Ok(row.map(|(max_attempts, delay_ms, status)| RetryPolicy {
+        max_attempts,
+        delay_ms,
+        cancelled: status == BatchStatus::Cancelled,
+    }))
+}
+
+/// The batch's row, locked until the transaction ends.
+pub(super) async fn lock(tx: &DatabaseTransaction, id: BatchId) -> Result<batch::Model> {
+    let row = batch::Entity::find_by_id(id).lock_exclusive().one(tx).await?;
+    row.ok_or_else(|| Error::not_found("batch"))
+}
+
+/// Writes a batch's new status.
+pub(super) async fn put(
+    tx: &DatabaseTransaction,
+    row: batch::Model,
+    status: BatchStatus,
+    more: impl FnOnce(&mut batch::ActiveModel),
+) -> Result<batch::Model> {
+    let mut new = row.into_active_model();
+    new.status = Set(status);
+    more(&mut new);
+    Ok(new.update(tx).await?)
+}
+
+impl App {
+    /// Lets nobody leave any more, until it is resumed. What is on the wire already arrives.
+    pub async fn pause_batch(&self, caller: &Caller, id: BatchId) -> Result<BatchView> {
+        self.change_batch(caller, id, BatchMove::Pause, EventType::BatchPaused).await
+    }
+
+    /// Goes on with a batch that was paused or stopped.
+    pub async fn resume_batch(&self, caller: &Caller, id: BatchId) -> Result<BatchView> {
+        let view = self.change_batch(caller, id, BatchMove::Resume, EventType::BatchResumed).await?;
+        self.wake.notify_one();
+        Ok(view)
+    }
+
+    /// Ends a batch: what has not left will not.
+    pub async fn cancel_batch(&self, caller: &Caller, id: BatchId) -> Result<BatchView> {
+        self.change_batch(caller, id, BatchMove::Cancel, EventType::BatchCancelled).await
+    }
+
+    async fn change_batch(
+        &self,
+        caller: &Caller,
+        id: BatchId,
+        change: BatchMove,
+        event: EventType,
+    ) -> Result<BatchView> {
+        caller.require(Right::SendMessages)?;
+        let scope = Scope { property: caller.property_id, at: self.now() };
+        let tx = self.db.begin().await?;
+        let row = lock_own(&tx, caller, id).await?;
+        let change = match change {
+            BatchMove::Resume if row.send_at.is_some_and(|at| at > scope.at) => BatchMove::Reschedule,
+            other => other,
+        };
+        let Some(status) = row.status.after(change) else {
+            let message = format!("The batch is {}; that does not allow it.", row.status);
+            return Err(Error::with(Problem::BatchState, message, json!({"status": row.status})));
+        };
+        let was_scheduled = row.started_at.is_none() && row.send_at.is_some();
+        let cancelled = status == BatchStatus::Cancelled;
+        let row = put(&tx, row, status, |new| {
+            new.stopped_reason = Set(None);
+            if cancelled {
+                new.finished_at = Set(Some(scope.at));
+            }
+        })
+        .await?;
+        match status {
+            BatchStatus::Cancelled => cancel_messages(&tx, id).await?,
+            BatchStatus::Running if was_scheduled => begin(&tx, &row).await?,
+            _ => {}
+        }
+        event::record(&tx, scope, event, told(&row)).await?;
+        tx.commit().await?;
+        self.batch(caller, id).await
+    }
+
+    /// Sends again to those to whom it failed. Returns the batch as it then is.
+    pub async fn retry_failed(&self, caller: &Caller, id: BatchId) -> Result<BatchView> {
+        caller.require(Right::SendMessages)?;
+        let scope = Scope { property: caller.property_id, at: self.now() };
+        let tx = self.db.begin().await?;
+        let row = lock_own(&tx, caller, id).await?;
+        let status = match row.status {
+            BatchStatus::Completed => row.status.after(BatchMove::Reopen),
+            status => status.sends().then_some(status),
+        };
+        let Some(status) = status else {
+            let message = format!("The batch is {}; that does not allow it.", row.status);
+            return Err(Error::with(Problem::BatchState, message, json!({"status": row.status})));
+        };
+        let again = message::Entity::update_many()
+            .col_expr(message::Column::Status, Expr::value(MessageStatus::Queued))
+            .col_expr(message::Column::DueAt, Expr::value(real_now()))
+            .col_expr(message::Column::Seq, Expr::value(None::<i64>))
+            .filter(message::Column::BatchId.eq(id))
+            .filter(message::Column::BatchChunk.is_not_null())
+            .filter(message::Column::Status.eq(MessageStatus::Failed))
+            .exec(&tx)
+            .await?;
+        if again.rows_affected > 0 {
+            make_chunks(&tx, id).await?;
+            let row = put(&tx, row, status, |new| new.finished_at = Set(None)).await?;
+            open(&tx, id, lanes_of(row.messages_per_second)).await?;
+            event::record(&tx, scope, EventType::BatchResumed, told(&row)).await?;
+        }
+        tx.commit().await?;
+        self.wake.notify_one();
+        self.batch(caller, id).await
+    }
+
+    /// Begins the batches whose time has come, and removes those that were never handed in whole.
+    /// Returns how many.
+    pub(crate) async fn sweep_batches(&self) -> Result<usize> {
+        use batch::Column;
+        let due: Vec<BatchId> = batch::Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::FinishedAt.is_null())
+            .filter(Column::Status.eq(BatchStatus::Scheduled))
+            .filter(Column::SendAt.lte(self.now()))
+            .order_by_asc(Column::Id)
+            .into_tuple()
+            .all(self.db.reader())
+            .await?;
+        let mut changed = 0;
+        for id in due {
+            changed += usize::from(self.begin_batch(id).await?);
+        }
+        let silent: Vec<BatchId> = batch::Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::FinishedAt.is_null())
+            .filter(Column::Status.eq(BatchStatus::Receiving))
+            .filter(Column::ReceivingUntil.lte(real_now()))
+            .into_tuple()
+            .all(self.db.reader())
+            .await?;
+        for id in silent {
+            if self.discard_batch(id, true).await? {
+                tracing::warn!(batch = %id, "a batch that was never handed in whole was removed");
+                changed += 1;
+            }
+        }
+        Ok(changed)
+    }
+
+    async fn begin_batch(&self, id: BatchId) -> Result<bool> {
+        let tx = self.db.begin().await?;
+        let row = lock(&tx, id).await?;
+        let Some(status) = row.status.after(BatchMove::Begin) else { return Ok(false) };
+        let row = put(&tx, row, status, |_| {}).await?;
+        begin(&tx, &row).await?;
+        tx.commit().await?;
+        self.wake.notify_one();
+        Ok(true)
+    }
+}
+
+/// The time of a scheduled batch has come.
+async fn begin(tx: &DatabaseTransaction, row: &batch::Model) -> Result<()> {
+    message::Entity::update_many()
+        .col_expr(message::Column::Status, Expr::value(MessageStatus::Queued))
+        .col_expr(message::Column::DueAt, Expr::value(real_now()))
+        .filter(message::Column::BatchId.eq(row.id))
+        .filter(message::Column::Status.eq(MessageStatus::Scheduled))
+        .exec(tx)
+        .await?;
+    open(tx, row.id, lanes_of(row.messages_per_second)).await
+}
+
+async fn cancel_messages(tx: &DatabaseTransaction, id: BatchId) -> Result<()> {
+    message::Entity::update_many()
+        .col_expr(message::Column::Status, Expr::value(MessageStatus::Cancelled))
+        .filter(message::Column::BatchId.eq(id))
+        .filter(message::Column::BatchChunk.is_not_null())
+        .filter(message::Column::Status.is_in([MessageStatus::Queued, MessageStatus::Scheduled]))
+        .exec(tx)
+        .await?;
+    batch_chunk::Entity::delete_many().filter(batch_chunk::Column::BatchId.eq(id)).exec(tx).await?;
+    Ok(())
+}
+
+/// Chunks for all that is queued.
+async fn make_chunks(tx: &DatabaseTransaction, id: BatchId) -> Result<()> {
+    let sql = "INSERT INTO batch_chunks (batch_id, number) \
+               SELECT DISTINCT batch_id, batch_chunk FROM messages \
+               WHERE batch_id = $1 AND batch_chunk IS NOT NULL AND status = 'queued' \
+               ON CONFLICT DO NOTHING";
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [id.into()]);
+    tx.execute_raw(statement).await?;
+    Ok(())
+}
+
+/// The provider restricts a number: its batches stop, and say why.
+pub(crate) async fn stop_of_connection(
+    app: &App,
+    connection: ConnectionId,
+    error: &ProviderError,
+) -> Result<()> {
+    let running: Vec<BatchId> = batch::Entity::find()
+        .select_only()
+        .column(batch::Column::Id)
+        .filter(batch::Column::ConnectionId.eq(connection))
+        .filter(batch::Column::FinishedAt.is_null())
+        .filter(batch::Column::Status.is_in([BatchStatus::Accepted, BatchStatus::Running]))
+        .into_tuple()
+        .all(app.db.reader())
+        .await?;
+    for id in running {
+        let tx = app.db.begin().await?;
+        let row = lock(&tx, id).await?;
+        let Some(status) = row.status.after(BatchMove::Stop) else { continue };
+        let scope = Scope { property: row.property_id, at: app.now() };
+        let reason = format!("{} ({})", error.title, error.code);
+        let row = put(&tx, row, status, |new| new.stopped_reason = Set(Some(reason))).await?;
+        event::record(&tx, scope, EventType::BatchStopped, told(&row)).await?;
+        tx.commit().await?;
+        tracing::warn!(batch = %id, code = error.code, "the provider restricts the number; the batch was stopped");
+    }
+    Ok(())
+}
+
+async fn lock_own(tx: &DatabaseTransaction, caller: &Caller, id: BatchId) -> Result<batch::Model> {
+    let row = lock(tx, id).await?;
+    let own = row.property_id == caller.property_id && row.status != BatchStatus::Receiving;
+    own.then_some(row).ok_or_else(|| Error::not_found("batch"))
+}
