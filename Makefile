@@ -1,17 +1,20 @@
 # `make run` and `make test` are the two commands. Everything else is called by them or by hand.
 
 CARGO ?= cargo
-BACKENDS := target/tested-services
 
-.PHONY: run test check openapi measure cargo
+.PHONY: run test services check openapi measure bench cargo
 
 run: cargo
 	$(CARGO) run --bin bellhop
 
-# Format, lints, every test. The last lines say which backends ran and how many tests.
-test: check
-	@mkdir -p target && rm -f $(BACKENDS)
-	@scripts/test $(CARGO) $(BACKENDS)
+# Format, lints, every test; the end-to-end suite on both pairs of backends. The last lines say which ran
+# and how many tests. BELLHOP_TEST_BACKENDS=embedded make test does without PostgreSQL, RabbitMQ and Redis.
+test: $(if $(filter embedded,$(BELLHOP_TEST_BACKENDS)),,services) check
+	@scripts/test $(CARGO)
+
+# PostgreSQL, RabbitMQ and Redis for the tests: what answers already, else docker, else packages.
+services:
+	@scripts/services
 
 check: cargo
 	$(CARGO) fmt --all --check
@@ -25,6 +28,12 @@ openapi: cargo
 measure: cargo
 	$(CARGO) build --release --bin bellhop
 	scripts/measure target/release/bellhop
+
+# Speed, pace and memory of a release build on PostgreSQL, RabbitMQ and Redis, beside the raw limits of these.
+# BENCH="--quick batch" make bench is one scenario with a tenth of the load; see docs/OPERATIONS.md.
+bench: cargo services
+	$(CARGO) build --release --workspace --bins
+	target/release/bench $(BENCH)
 
 cargo:
 	@command -v $(CARGO) >/dev/null 2>&1 || { \

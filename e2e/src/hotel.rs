@@ -6,8 +6,8 @@ use std::path::Path;
 use bellhop::Running;
 use bellhop_infra::settings::Settings;
 use serde_json::json;
-use tempfile::TempDir;
 
+use crate::home::Home;
 use crate::{Api, Phones, eventually};
 
 pub struct Hotel {
@@ -16,25 +16,31 @@ pub struct Hotel {
     pub admin: Api,
     pub phones: Phones,
     pub settings: Settings,
-    data_dir: TempDir,
+    // Last: it goes when those who live in it have gone.
+    pub home: Home,
 }
 
 impl Hotel {
-    /// Starts one on free ports and a fresh data folder; ready, with its first guest's message in.
+    /// Starts one on free ports, a fresh data folder and the pair of this run; ready, with its first guest's
+    /// message in.
     pub async fn open() -> Self {
         Self::with(&[]).await
     }
 
     /// As [`Hotel::open`], with more settings.
     pub async fn with(more: &[(&str, &str)]) -> Self {
-        let data_dir = tempfile::tempdir().expect("a temporary folder");
-        let hotel = Self::start(data_dir, more).await;
+        Self::at(Home::make().await, more).await
+    }
+
+    /// As [`Hotel::with`], in a home of the caller's choice.
+    pub async fn at(home: Home, more: &[(&str, &str)]) -> Self {
+        let hotel = Self::start(home, more).await;
         hotel.staff.conversation_of(bellhop::demo::GUEST_PHONE).await;
         hotel
     }
 
-    async fn start(data_dir: TempDir, more: &[(&str, &str)]) -> Self {
-        let settings = settings(data_dir.path(), more);
+    async fn start(home: Home, more: &[(&str, &str)]) -> Self {
+        let settings = settings(&home, more);
         let running = bellhop::start(settings.clone()).await.expect("Bellhop starts");
         running.ready().await;
         let handoff = running.handoff().clone();
@@ -44,7 +50,7 @@ impl Hotel {
             phones: Phones::at(&handoff.simulator_url),
             running,
             settings,
-            data_dir,
+            home,
         }
     }
 
@@ -56,11 +62,11 @@ impl Hotel {
     /// Stops it and starts it again on the same data.
     pub async fn reopen(self, more: &[(&str, &str)]) -> Self {
         self.running.stop().await;
-        Self::start(self.data_dir, more).await
+        Self::start(self.home, more).await
     }
 
     pub fn data_dir(&self) -> &Path {
-        self.data_dir.path()
+        self.home.path()
     }
 
     /// A guest with this number who has just written, so that the window is open.
@@ -79,17 +85,16 @@ impl Hotel {
     }
 }
 
-/// Settings for a test: free ports, short leases, the given ones over them.
-pub fn settings(data_dir: &Path, more: &[(&str, &str)]) -> Settings {
-    let mut values: HashMap<String, String> = [
+/// Settings for a test: a home, free ports, short sweeps, the given ones over them.
+pub fn settings(home: &Home, more: &[(&str, &str)]) -> Settings {
+    let usual = [
         ("BELLHOP_HTTP_ADDR", "127.0.0.1:0"),
         ("BELLHOP_SIMULATOR_ADDR", "127.0.0.1:0"),
         ("BELLHOP_SWEEP_INTERVAL_MS", "100"),
-    ]
-    .into_iter()
-    .chain(more.iter().copied())
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .collect();
-    values.insert("BELLHOP_DATA_DIR".to_owned(), data_dir.display().to_string());
+    ];
+    let own = |pair: &(&str, &str)| (pair.0.to_owned(), pair.1.to_owned());
+    let mut values: HashMap<String, String> = usual.iter().map(own).collect();
+    values.extend(home.variables().into_iter().map(|(name, value)| (name.to_owned(), value)));
+    values.extend(more.iter().map(own));
     Settings::read(|name| values.get(name).cloned()).expect("good settings")
 }

@@ -1,14 +1,23 @@
 //! The harness of the end-to-end suite: a real Bellhop, a real simulator, and clients for both.
 
+pub mod batch;
 mod client;
+pub mod fleet;
+mod home;
 mod hotel;
+pub mod ledger;
 mod process;
+pub mod program;
+pub mod proxy;
+mod scratch;
 pub mod services;
 mod simulator;
 
 pub use client::{Answer, Api, text_to};
+pub use home::Home;
 pub use hotel::{Hotel, settings};
-pub use process::{BellhopProcess, binary};
+pub use process::{BellhopProcess, binary, use_programs_in};
+pub use scratch::Scratch;
 pub use simulator::Phones;
 
 use std::time::Duration;

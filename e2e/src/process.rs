@@ -7,17 +7,25 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
+use crate::home::Home;
 use crate::{Api, eventually};
+
+/// Where the programs are.
+static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+
+/// Takes the programs from a folder where somebody has built them. For a first word; later it is one too many.
+pub fn use_programs_in(folder: &Path) {
+    PROGRAMS.set(folder.to_owned()).expect("nobody asked for a program yet");
+}
 
 /// The path of one of the workspace's programs, built once per test run.
 ///
 /// Cargo tells a test only of its own package's programs, so the harness asks it for the others;
 /// when the test run has built them already, this takes a moment.
 pub fn binary(name: &str) -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let folder = BUILT.get_or_init(|| {
+    let folder = PROGRAMS.get_or_init(|| {
         let built = std::process::Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "bellhop", "--package", "bellhop-simulator", "--bins"])
+            .args(["build", "--quiet", "--workspace", "--bins"])
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
             .status()
             .expect("cargo runs");
@@ -37,24 +45,22 @@ pub struct BellhopProcess {
 }
 
 impl BellhopProcess {
-    /// Starts it on a data folder and waits until it is ready.
-    pub async fn start(data_dir: &Path, simulator_url: &str, more: &[(&str, &str)]) -> Self {
-        let handoff_file = data_dir.join("standalone.json");
+    /// Starts it in a home, which others had before it perhaps, and waits until it is ready.
+    pub async fn start(home: &Home, simulator_url: &str, more: &[(&str, &str)]) -> Self {
+        let handoff_file = home.path().join("standalone.json");
         let before = std::fs::metadata(&handoff_file).and_then(|m| m.modified()).ok();
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
-            .open(data_dir.join("test.log"))
+            .open(home.path().join("test.log"))
             .expect("a log file");
-        let mut child = Command::new(binary("bellhop"))
-            .env("BELLHOP_DATA_DIR", data_dir)
-            .env("BELLHOP_HTTP_ADDR", "127.0.0.1:0")
+        let mut child = home
+            .bellhop()
             .env("BELLHOP_SIMULATOR_URL", simulator_url)
             .envs(more.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
-            .kill_on_drop(true)
             .spawn()
             .expect("bellhop starts");
         let handoff: Value = eventually("standalone.json", || {
@@ -75,9 +81,21 @@ impl BellhopProcess {
         Self { child, api, handoff }
     }
 
+    /// Of the living process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("a living process")
+    }
+
     /// `kill -9`: no destructor runs, no buffer is flushed.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("the process is killed");
+    }
+
+    /// Waits until it dies by itself, as a fail point makes it.
+    pub async fn died(mut self, patience: std::time::Duration) {
+        let ended = tokio::time::timeout(patience, self.child.wait()).await;
+        let status = ended.expect("it never came to its fail point").expect("a child");
+        assert!(!status.success(), "{status}");
     }
 
     /// SIGTERM, and the exit that follows.

@@ -1,74 +1,79 @@
-//! PostgreSQL, RabbitMQ and Redis at their usual local ports, for the tests that need the real ones.
+//! PostgreSQL, RabbitMQ and Redis, the real ones: where they are, and who has to do without them.
 
-use std::path::Path;
 use std::time::Duration;
 
-use lapin::options::QueueDeleteOptions;
-use lapin::{Connection, ConnectionProperties};
-use sea_orm::{ConnectionTrait, Database};
 use tokio::net::TcpStream;
 
-/// Where the services are.
-pub struct Services {
-    pub postgres: &'static str,
-    pub amqp: &'static str,
-    pub redis: &'static str,
+/// Which backends a Bellhop of the suite runs on. `scripts/test` runs the suite once on each pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pair {
+    /// SQLite, in-process queue, in memory.
+    Embedded,
+    /// PostgreSQL, RabbitMQ, Redis.
+    Services,
 }
 
-/// The services, when all three answer. `make test` says in its last lines whether they did.
-pub async fn find() -> Option<Services> {
-    for port in [5432, 5672, 6379] {
-        let connect = TcpStream::connect(("127.0.0.1", port));
-        tokio::time::timeout(Duration::from_secs(1), connect).await.ok()?.ok()?;
-    }
-    Some(Services {
-        postgres: "postgres://postgres@127.0.0.1:5432",
-        amqp: "amqp://guest:guest@127.0.0.1:5672",
-        redis: "redis://127.0.0.1:6379",
-    })
-}
-
-/// A database, a queue and a key prefix of one test's own.
-pub struct Scratch {
-    pub services: Services,
-    pub database_url: String,
-    pub prefix: String,
-}
-
-impl Scratch {
-    /// Makes the database, and leaves word for `make test` that these services were used.
-    pub async fn make(services: Services) -> Self {
-        let word = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tested-services");
-        std::fs::write(word, "PostgreSQL + RabbitMQ + Redis\n").expect("the target folder can be written");
-        let name =
-            format!("bellhop_test_{}", bellhop_domain::MessageId::new().to_string().replace("msg_", ""));
-        let scratch = Self { database_url: format!("{}/{name}", services.postgres), prefix: name, services };
-        scratch.postgres(&format!("CREATE DATABASE {}", scratch.prefix)).await;
-        scratch
-    }
-
-    async fn postgres(&self, statement: &str) {
-        let server =
-            Database::connect(format!("{}/postgres", self.services.postgres)).await.expect("PostgreSQL");
-        server.execute_unprepared(statement).await.expect(statement);
-        server.close().await.expect("a clean end");
-    }
-
-    /// Removes all that the test made; other tests' things stay.
-    pub async fn remove(self) {
-        self.postgres(&format!("DROP DATABASE {} WITH (FORCE)", self.prefix)).await;
-        let broker =
-            Connection::connect(self.services.amqp, ConnectionProperties::default()).await.expect("RabbitMQ");
-        let channel = broker.create_channel().await.expect("a channel");
-        let queue = format!("{}.send", self.prefix);
-        channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.expect("the queue goes");
-        broker.close(200, "done".into()).await.expect("a clean end");
-        let redis = redis::Client::open(self.services.redis).expect("a URL");
-        let mut redis = redis.get_multiplexed_async_connection().await.expect("Redis");
-        let keys: Vec<String> =
-            redis::cmd("KEYS").arg(format!("{}:*", self.prefix)).query_async(&mut redis).await.expect("keys");
-        for key in keys {
-            redis::cmd("DEL").arg(key).query_async::<()>(&mut redis).await.expect("a deleted key");
+impl Pair {
+    /// The pair of this run: `BELLHOP_TEST_PAIR`, else the embedded one.
+    pub fn of_this_run() -> Self {
+        match std::env::var("BELLHOP_TEST_PAIR").as_deref() {
+            Ok("services") => Self::Services,
+            Ok("embedded" | "") | Err(_) => Self::Embedded,
+            Ok(other) => panic!("BELLHOP_TEST_PAIR is {other:?}, but must be embedded or services"),
         }
     }
+}
+
+/// Where the services are.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Without a database.
+    pub postgres: String,
+    pub amqp: String,
+    pub redis: String,
+}
+
+/// The services, for a test that is about them; `None`, said aloud, in a run that was asked to do without.
+pub async fn unless_embedded() -> Option<Services> {
+    if std::env::var("BELLHOP_TEST_BACKENDS").is_ok_and(|backends| backends == "embedded") {
+        println!("left out: needs PostgreSQL, RabbitMQ and Redis, and BELLHOP_TEST_BACKENDS is embedded");
+        return None;
+    }
+    Some(Services::at_hand().await)
+}
+
+impl Services {
+    /// The services at the usual local ports, or where the variables say; panics where one does not answer.
+    pub async fn at_hand() -> Self {
+        let at = |variable: &str, usual: &str| {
+            let named = std::env::var(variable).ok().filter(|url| !url.is_empty());
+            named.as_deref().unwrap_or(usual).trim_end_matches('/').to_owned()
+        };
+        let services = Self {
+            postgres: at("BELLHOP_TEST_POSTGRES_URL", "postgres://postgres@127.0.0.1:5432"),
+            amqp: at("BELLHOP_TEST_AMQP_URL", "amqp://guest:guest@127.0.0.1:5672"),
+            redis: at("BELLHOP_TEST_REDIS_URL", "redis://127.0.0.1:6379"),
+        };
+        for (name, url, port) in [
+            ("PostgreSQL", &services.postgres, 5432),
+            ("RabbitMQ", &services.amqp, 5672),
+            ("Redis", &services.redis, 6379),
+        ] {
+            let (host, port) = place(url, port);
+            let connect = TcpStream::connect((host.as_str(), port));
+            let answers = tokio::time::timeout(Duration::from_secs(3), connect).await;
+            assert!(
+                matches!(answers, Ok(Ok(_))),
+                "{name} does not answer on {host}:{port}: make services, or set \
+                 BELLHOP_TEST_BACKENDS=embedded"
+            );
+        }
+        services
+    }
+}
+
+/// Host and port of a URL.
+pub fn place(url: &str, usual_port: u16) -> (String, u16) {
+    let url = reqwest::Url::parse(url).expect("a URL");
+    (url.host_str().expect("a host").to_owned(), url.port().unwrap_or(usual_port))
 }

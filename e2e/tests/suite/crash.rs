@@ -1,10 +1,10 @@
 //! `kill -9` at random moments: nothing lost, nothing doubled.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bellhop_e2e::{Api, BellhopProcess, Phones, eventually, text_to};
+use bellhop_e2e::{Api, BellhopProcess, Home, Phones, eventually, ledger, text_to};
 use reqwest::Method;
 use serde_json::json;
 use tokio::sync::RwLock;
@@ -56,9 +56,9 @@ async fn killed_while_webhooks_are_silent_it_doubts_no_more_than_was_on_the_wire
 /// Sends 200 messages while the process is killed again and again. How many were in doubt.
 async fn kill_while_sending(faults: serde_json::Value) -> usize {
     let phones = Phones::start(1).await;
-    let data_dir = tempfile::tempdir().unwrap();
+    let home = Home::make().await;
     let more = [("BELLHOP_SEND_LEASE_SECONDS", "2"), ("BELLHOP_SWEEP_INTERVAL_MS", "200")];
-    let mut process = BellhopProcess::start(data_dir.path(), &phones.url, &more).await;
+    let mut process = BellhopProcess::start(&home, &phones.url, &more).await;
     for number in 0..CLIENTS {
         phones.guest(json!({"phone": guest(number)})).await;
         phones.writes(&guest(number), "hello").await;
@@ -74,7 +74,7 @@ async fn kill_while_sending(faults: serde_json::Value) -> usize {
         process.kill().await;
         // One message of a conversation at a time, so no more than this can have been under way.
         on_the_wire += CLIENTS;
-        process = BellhopProcess::start(data_dir.path(), &phones.url, &more).await;
+        process = BellhopProcess::start(&home, &phones.url, &more).await;
         *api.write().await = Some(process.api.clone());
     }
     let mut accepted = Vec::new();
@@ -84,32 +84,10 @@ async fn kill_while_sending(faults: serde_json::Value) -> usize {
     assert_eq!(accepted.iter().collect::<HashSet<_>>().len(), CLIENTS * EACH);
 
     // Each comes to rest. What reached the simulator did so once.
-    let mut in_doubt = Vec::new();
-    for id in &accepted {
-        let message = process.api.until(id, &["sent", "delivered", "read", "in_doubt"]).await;
-        if message["status"] == "in_doubt" {
-            in_doubt.push(id.clone());
-        }
-    }
+    let in_doubt = ledger::compare(&process.api, &phones, &accepted).await;
     assert!(in_doubt.len() <= on_the_wire, "{} in doubt, {on_the_wire} on the wire at most", in_doubt.len());
-    let mut sends: HashMap<String, usize> = HashMap::new();
-    for send in phones.ledger().await {
-        let echo = send["biz_opaque_callback_data"].as_str().unwrap().to_owned();
-        *sends.entry(echo.split('.').next().unwrap().to_owned()).or_default() += 1;
-    }
-    for id in &accepted {
-        let times = sends.get(id).copied().unwrap_or(0);
-        let message = process.api.get(&format!("/messages/{id}")).await.expect(200);
-        assert!(times <= 1, "{id} left {times} times: {message}");
-        if message["status"] != "in_doubt" {
-            assert_eq!(times, 1, "{message}");
-        }
-    }
-    // The echoes settle every doubt whose attempt did reach it.
     phones.no_faults().await;
-    for id in in_doubt.iter().filter(|id| sends.contains_key(*id)) {
-        process.api.until(id, &["sent", "delivered", "read"]).await;
-    }
+    ledger::settle(&process.api, &phones, &in_doubt).await;
     process.kill().await;
     in_doubt.len()
 }
@@ -123,9 +101,9 @@ fn random_moment() -> Duration {
 #[tokio::test]
 async fn what_a_killed_process_held_is_taken_over_or_in_doubt_within_thirty_seconds() {
     let phones = Phones::start(1).await;
-    let data_dir = tempfile::tempdir().unwrap();
+    let home = Home::make().await;
     // The default lease.
-    let process = BellhopProcess::start(data_dir.path(), &phones.url, &[]).await;
+    let process = BellhopProcess::start(&home, &phones.url, &[]).await;
     process.api.conversation_of("+1234567890").await;
     phones.faults(json!({"never_answer": {"times": 1}, "webhooks": {"silent": true}})).await;
     let sent = process.api.text("+1234567890", "held").await.expect(202);
@@ -133,7 +111,7 @@ async fn what_a_killed_process_held_is_taken_over_or_in_doubt_within_thirty_seco
     phones.until_ledger("+1234567890", 1).await;
     process.kill().await;
     let killed = std::time::Instant::now();
-    let process = BellhopProcess::start(data_dir.path(), &phones.url, &[]).await;
+    let process = BellhopProcess::start(&home, &phones.url, &[]).await;
     process.api.until(sent["message_id"].as_str().unwrap(), &["in_doubt"]).await;
     process.api.until(waiting["message_id"].as_str().unwrap(), &["sent"]).await;
     assert!(killed.elapsed() < Duration::from_secs(30), "took {:?}", killed.elapsed());

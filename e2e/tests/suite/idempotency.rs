@@ -1,6 +1,6 @@
 //! The same request twice is one message, before and after a crash.
 
-use bellhop_e2e::{Answer, Api, BellhopProcess, Hotel, Phones, text_to};
+use bellhop_e2e::{Answer, Api, BellhopProcess, Home, Hotel, Phones, text_to};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -62,14 +62,13 @@ async fn the_same_key_at_the_same_time_makes_one_message() {
 #[tokio::test]
 async fn the_same_key_after_a_crash_makes_nothing_new() {
     let phones = Phones::start(1).await;
-    let data_dir = tempfile::tempdir().unwrap();
-    let first = BellhopProcess::start(data_dir.path(), &phones.url, &[]).await;
+    let home = Home::make().await;
+    let first = BellhopProcess::start(&home, &phones.url, &[]).await;
     first.api.conversation_of(PHONE).await;
     let body = text_to(PHONE, "once");
     let sent = send(&first.api, &body, "key-3").await.expect(202);
     first.kill().await;
-    let second =
-        BellhopProcess::start(data_dir.path(), &phones.url, &[("BELLHOP_SEND_LEASE_SECONDS", "2")]).await;
+    let second = BellhopProcess::start(&home, &phones.url, &[("BELLHOP_SEND_LEASE_SECONDS", "2")]).await;
     let again = send(&second.api, &body, "key-3").await.expect(202);
     assert_eq!(again["message_id"], sent["message_id"]);
     second.api.until(sent["message_id"].as_str().unwrap(), &["sent", "delivered", "read"]).await;
@@ -81,8 +80,7 @@ async fn the_same_key_after_a_crash_makes_nothing_new() {
     phones.until_ledger(PHONE, 2).await;
     second.kill().await;
     phones.no_faults().await;
-    let third =
-        BellhopProcess::start(data_dir.path(), &phones.url, &[("BELLHOP_SEND_LEASE_SECONDS", "2")]).await;
+    let third = BellhopProcess::start(&home, &phones.url, &[("BELLHOP_SEND_LEASE_SECONDS", "2")]).await;
     let again = send(&third.api, &body, "key-4").await.expect(202);
     assert_eq!(again["message_id"], sent["message_id"]);
     third.api.until(sent["message_id"].as_str().unwrap(), &["sent", "delivered", "read"]).await;

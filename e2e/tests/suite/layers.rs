@@ -16,9 +16,12 @@ const ARROWS: &[(&str, &[&str])] = &[
         "bellhop-infra",
         &["bellhop-domain", "bellhop-entity", "bellhop-service", "bellhop-provider", "bellhop-migration"],
     ),
-    ("bellhop-api", &["bellhop-domain", "bellhop-service"]),
-    ("bellhop-worker", &["bellhop-domain", "bellhop-service"]),
+    // `infra` is for their programs: see `only_programs_pick_implementations`.
+    ("bellhop-api", &["bellhop-domain", "bellhop-service", "bellhop-infra"]),
+    ("bellhop-worker", &["bellhop-domain", "bellhop-service", "bellhop-infra"]),
     ("bellhop-simulator", &[]),
+    // An example talks HTTP, as everybody else does.
+    ("storm_warning", &[]),
     (
         "bellhop",
         &[
@@ -35,6 +38,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// They may look anywhere.
+const GUESTS_OF_THE_HOUSE: &[&str] = &["bellhop-e2e", "bellhop-bench"];
+
 /// Crates that only some rooms may name.
 const HOMES: &[(&str, &[&str])] = &[
     ("lapin", &["bellhop-infra"]),
@@ -42,6 +48,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("poem", &["bellhop-api", "bellhop-simulator", "bellhop"]),
     ("poem-openapi", &["bellhop-api", "bellhop-domain"]),
     ("sqlx", &["bellhop-entity"]),
+    ("hyper", &["bellhop-infra"]),
+    ("metrics", &["bellhop-service"]),
+    ("metrics-exporter-prometheus", &["bellhop-infra"]),
 ];
 
 fn cargo(arguments: &[&str]) -> String {
@@ -73,9 +82,8 @@ fn arrows_go_where_the_design_draws_them() {
     let packages = packages();
     let ours: BTreeSet<&String> = packages.keys().collect();
     for (package, dependencies) in &packages {
-        // The suite may look anywhere.
         let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| name == package) else {
-            assert_eq!(package, "bellhop-e2e", "{package} stands nowhere in the table");
+            assert!(GUESTS_OF_THE_HOUSE.contains(&package.as_str()), "{package} stands nowhere in the table");
             continue;
         };
         for (dependency, dev) in dependencies.iter().filter(|(name, _)| ours.contains(name)) {
@@ -91,8 +99,28 @@ fn drivers_and_web_stay_in_their_rooms() {
     for (package, dependencies) in packages() {
         for (dependency, dev) in dependencies {
             if let Some((_, homes)) = HOMES.iter().find(|(name, _)| *name == dependency) {
-                let suite = package == "bellhop-e2e";
-                assert!(dev || suite || homes.contains(&package.as_str()), "{package} -> {dependency}");
+                let free = dev || GUESTS_OF_THE_HOUSE.contains(&package.as_str());
+                assert!(free || homes.contains(&package.as_str()), "{package} -> {dependency}");
+            }
+        }
+    }
+}
+
+/// A package has one list of dependencies for its library and its program, so cargo cannot tell.
+#[test]
+fn only_programs_pick_implementations() {
+    for room in ["api", "worker"] {
+        let source = format!("{}/../{room}/src", env!("CARGO_MANIFEST_DIR"));
+        let mut folders = vec![std::path::PathBuf::from(source)];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.file_name().is_some_and(|name| name != "main.rs") {
+                    let text = std::fs::read_to_string(&path).expect("a source file");
+                    assert!(!text.contains("bellhop_infra"), "{} names infra", path.display());
+                }
             }
         }
     }

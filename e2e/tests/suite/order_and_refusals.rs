@@ -94,7 +94,7 @@ async fn staff_decide_a_doubt_and_a_double_is_reported() {
     hotel.guest(PHONE, "Ana").await;
     hotel.phones.faults(json!({"close_after_accept": {"times": 1}, "webhooks": {"silent": true}})).await;
     let sent = hotel.staff.text(PHONE, "perhaps").await.expect(202);
-    let path = format!("/messages/{}/in-doubt", id(&sent));
+    let path = format!("/messages/{}/resolve-doubt", id(&sent));
     hotel.staff.until(id(&sent), &["in_doubt"]).await;
     hotel.staff.post(&path, &json!({"action": "resend"})).await.expect(200);
     hotel.staff.until(id(&sent), &["sent"]).await;
@@ -119,8 +119,8 @@ async fn a_doubt_that_is_given_up_says_so() {
     hotel.phones.faults(json!({"close_after_accept": {"times": 1}, "webhooks": {"silent": true}})).await;
     let sent = hotel.staff.text(PHONE, "perhaps").await.expect(202);
     hotel.staff.until(id(&sent), &["in_doubt"]).await;
-    let path = format!("/messages/{}/in-doubt", id(&sent));
-    let given_up = hotel.staff.post(&path, &json!({"action": "give_up"})).await.expect(200);
+    let path = format!("/messages/{}/resolve-doubt", id(&sent));
+    let given_up = hotel.staff.post(&path, &json!({"action": "mark_failed"})).await.expect(200);
     assert_eq!(given_up["status"], "failed");
     assert!(
         given_up["failure_reason"].as_str().is_some_and(|reason| reason.contains("Given up")),

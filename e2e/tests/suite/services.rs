@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 
 use bellhop_domain::ConversationId;
 use bellhop_domain::ports::WindowStore;
-use bellhop_e2e::services::Scratch;
-use bellhop_e2e::{Api, Phones, eventually, services, settings};
+use bellhop_e2e::{Api, Home, Phones, eventually, services, settings};
 use bellhop_infra::build;
 use bellhop_infra::clock::MovableClock;
 use bellhop_infra::settings::Settings;
@@ -21,22 +20,9 @@ async fn app(settings: &Settings, address: SocketAddr) -> App {
 
 #[tokio::test]
 async fn one_send_through_api_queue_and_worker() {
-    let Some(services) = services::find().await else {
-        // `make test` says so in its last lines too.
-        println!("left out: PostgreSQL, RabbitMQ and Redis do not all answer at their usual local ports");
-        return;
-    };
-    let scratch = Scratch::make(services).await;
-    let data_dir = tempfile::tempdir().unwrap();
-    let settings = settings(
-        data_dir.path(),
-        &[
-            ("BELLHOP_DATABASE_URL", &scratch.database_url),
-            ("BELLHOP_AMQP_URL", scratch.services.amqp),
-            ("BELLHOP_REDIS_URL", scratch.services.redis),
-            ("BELLHOP_QUEUE_PREFIX", &scratch.prefix),
-        ],
-    );
+    let Some(services) = services::unless_embedded().await else { return };
+    let home = Home::on_services(services).await;
+    let settings = settings(&home, &[]);
     build::migrate(&settings).await.unwrap();
     assert_eq!(build::migrate(&settings).await.unwrap(), 0, "migrating twice changes nothing");
     let phones = Phones::start(1).await;
@@ -49,7 +35,7 @@ async fn one_send_through_api_queue_and_worker() {
     let working = app(&settings, address).await;
     let public_url = format!("http://{address}");
     let handoff = bellhop::demo::ensure(&serving, &settings, (&public_url, &phones.url)).await.unwrap();
-    let options = bellhop_api::Options { cors_origins: Vec::new(), public_url };
+    let options = bellhop_api::Options { public_url, ..bellhop_api::Options::default() };
     tokio::spawn(bellhop_api::serve(listener, serving.clone(), options, shutdown.clone().cancelled_owned()));
     let config = bellhop_worker::Config { sweep_interval: settings.sweep_interval };
     let worker = tokio::spawn(bellhop_worker::run(working.clone(), config, shutdown.clone()));
@@ -69,7 +55,6 @@ async fn one_send_through_api_queue_and_worker() {
     for app in [serving, working] {
         app.finish(std::time::Duration::from_secs(5)).await;
     }
-    scratch.remove().await;
 }
 
 /// In: a guest writes, and the window is in Redis.

@@ -1,6 +1,7 @@
 //! Two hotels in one Bellhop see nothing of each other.
 
-use bellhop_e2e::{Api, Hotel, Phones, settings};
+use bellhop_e2e::{Api, Hotel, Phones};
+use bellhop_infra::settings::Settings;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -10,7 +11,8 @@ use crate::webhook_security::{Inbound, deliver, inbound};
 async fn second_hotel(hotel: &Hotel) -> (Api, Phones) {
     let phones = Phones::start(2).await;
     let data_dir = tempfile::tempdir().unwrap();
-    let settings = settings(data_dir.path(), &[("BELLHOP_SIMULATOR_ACCOUNT", "2")]);
+    let settings =
+        Settings { simulator_account: 2, data_dir: data_dir.path().to_owned(), ..hotel.settings.clone() };
     let public_url = hotel.staff.base.replace("/api/v1/whatsapp", "");
     let app = hotel.running.app();
     let handoff = bellhop::demo::ensure(app, &settings, (&public_url, &phones.url)).await.unwrap();
@@ -54,7 +56,8 @@ async fn no_token_reaches_another_hotels_objects() {
         theirs.post(&format!("/conversations/{mine}/resolve"), &json!({})).await.refused(404),
         "NOT_FOUND"
     );
-    let doubt = theirs.post(&format!("/messages/{message}/in-doubt"), &json!({"action": "resend"})).await;
+    let doubt =
+        theirs.post(&format!("/messages/{message}/resolve-doubt"), &json!({"action": "resend"})).await;
     assert_eq!(doubt.refused(404), "NOT_FOUND");
     for list in ["/messages", "/conversations", "/guests?phone=%2B14155552671"] {
         assert_eq!(theirs.get(list).await.expect(200)["data"], json!([]), "{list}");
