@@ -70,7 +70,10 @@ async fn hand_in(
     let mut lines = lines.into_iter().peekable();
     while lines.peek().is_some() {
         if let Err(error) = reception.take(lines.by_ref().take(PART).collect()).await {
-            reception.discard().await?;
+            if let Err(failed) = reception.discard().await {
+                // It is swept away.
+                tracing::warn!(error = %failed, "a batch was not taken back");
+            }
             return Err(error.into());
         }
     }

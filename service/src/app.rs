@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use bellhop_domain::ConnectionId;
 use bellhop_domain::ports::{Cipher, Clock, Provider, Queue, RateLimiter, WindowStore};
 use chrono::{DateTime, Utc};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use crate::batch::{self, Exposure, Recorder};
+use crate::batch::{Exposure, Recorder, Room};
 use crate::connection::ConnectionCache;
 use crate::db::Database;
 use crate::error::Result;
@@ -57,8 +57,8 @@ pub struct Inner {
     pub(crate) recorder: Recorder,
     /// Holds up batches while too much would be in doubt after a death.
     pub(crate) exposure: Exposure,
-    /// Room on the wire for calls of batches.
-    pub(crate) wire: Arc<Semaphore>,
+    /// Room for calls and lanes of batches.
+    pub(crate) room: Room,
     /// Woken when hints about chunks are due before their time.
     pub(crate) wake: Notify,
     /// Attempts that this process has under way.
@@ -83,7 +83,7 @@ impl App {
             webhooks_seen: Mutex::default(),
             recorder: Recorder::default(),
             exposure: Exposure::default(),
-            wire: batch::wire(),
+            room: Room::default(),
             wake: Notify::new(),
             tasks: TaskTracker::new(),
             ready: AtomicBool::new(true),

@@ -28,6 +28,17 @@ const CHUNK: u64 = 100;
 impl App {
     /// Queues the messages whose time has come. Returns how many.
     pub(crate) async fn begin_scheduled(&self) -> Result<usize> {
+        let mut begun = 0;
+        loop {
+            let some = self.begin_some().await?;
+            begun += some;
+            if (some as u64) < CHUNK {
+                return Ok(begun);
+            }
+        }
+    }
+
+    async fn begin_some(&self) -> Result<usize> {
         let due: Vec<MessageId> = message::Entity::find()
             .select_only()
             .column(message::Column::Id)

@@ -1,6 +1,7 @@
 //! What nobody else will do: leases that ran out, doubts that lasted, keys that grew old.
 
 use bellhop_domain::attempt::{AttemptOutcome, AttemptRef};
+use bellhop_domain::batch::BatchStatus;
 use bellhop_domain::status::Evidence;
 use bellhop_domain::{MessageId, MessageStatus};
 use bellhop_entity::{attempt, batch, connection, message, message_status, property};
@@ -20,17 +21,24 @@ use crate::message::lock;
 /// Messages taken in one round.
 const CHUNK: u64 = 100;
 
+/// Batches of which something may be sent again.
+const GOING_ON: [BatchStatus; 3] = [BatchStatus::Accepted, BatchStatus::Running, BatchStatus::Completed];
+
 /// How long a status without a message is looked at again: far longer than any call takes.
 const PARKED_FOR: TimeDelta = TimeDelta::minutes(2);
 
 impl App {
     /// One round. Returns how many messages changed their state.
     pub async fn sweep(&self) -> Result<usize> {
-        let doubted = in_time(self.doubt_lost_attempts()).await?;
-        let resent = in_time(self.apply_in_doubt_policy()).await?;
-        let told = in_time(self.apply_late_parked()).await?;
-        let begun = in_time(self.sweep_batches()).await? + in_time(self.begin_scheduled()).await?;
-        Ok(doubted + resent + told + begun)
+        // What fails in one part must not keep the others.
+        let parts = [
+            in_time(self.doubt_lost_attempts()).await,
+            in_time(self.apply_in_doubt_policy()).await,
+            in_time(self.apply_late_parked()).await,
+            in_time(self.sweep_batches()).await,
+            in_time(self.begin_scheduled()).await,
+        ];
+        parts.into_iter().sum()
     }
 
     /// An attempt whose lease ran out may have been on the wire: its message is in doubt.
@@ -85,7 +93,10 @@ impl App {
         for connection in connection::Entity::find().all(self.db.reader()).await? {
             let over = connection.webhook_alive_ms - horizon;
             for id in self.doubts_to_resend(&connection, over).await? {
-                changed += usize::from(self.resend(id, over).await?);
+                match self.resend(id, over).await {
+                    Ok(resent) => changed += usize::from(resent),
+                    Err(error) => tracing::error!(message = %id, %error, "doubt not decided"),
+                }
             }
         }
         Ok(changed)
@@ -98,7 +109,9 @@ impl App {
         let wanting =
             |mut select: SelectStatement| select.and_where(Expr::cust("in_doubt_policy = 'resend'")).take();
         let properties = wanting(Query::select().column(property::Column::Id).from(property::Entity).take());
-        let batches = wanting(Query::select().column(batch::Column::Id).from(batch::Entity).take());
+        let batches = wanting(Query::select().column(batch::Column::Id).from(batch::Entity).take())
+            .and_where(batch::Column::Status.is_in(GOING_ON))
+            .take();
         let single =
             Condition::all().add(Column::BatchId.is_null()).add(Column::PropertyId.in_subquery(properties));
         let wanted = Condition::any().add(single).add(Column::BatchId.in_subquery(batches));
@@ -119,6 +132,14 @@ impl App {
 
     async fn resend(&self, id: MessageId, mark_ms: i64) -> Result<bool> {
         let tx = self.db.begin().await?;
+        let Some(seen) = message::Entity::find_by_id(id).one(&tx).await? else { return Ok(false) };
+        // The batch first: a cancel comes wholly before this, and is seen, or after, and sees this.
+        if let Some(batch) = seen.batch_id {
+            let row = batch::Entity::find_by_id(batch).lock_shared().one(&tx).await?;
+            if !row.is_some_and(|row| GOING_ON.contains(&row.status)) {
+                return Ok(false);
+            }
+        }
         let row = lock(&tx, id).await?;
         let over = row.in_doubt_mark_ms.is_some_and(|mark| mark <= mark_ms);
         if row.status != MessageStatus::InDoubt || !over {

@@ -10,6 +10,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 const RECIPIENTS: usize = 80;
+/// Twenty lines each; the first has line 0 to 19, and lines are counted from 1.
+const CHUNKS: usize = 5;
 /// What a kill may leave in doubt at 400 a second when the provider answers at once.
 const DOUBT_MAX: usize = 64;
 
@@ -86,7 +88,9 @@ async fn at_every_named_place_nobody_is_lost_or_doubled() {
     let places = failpoint::NAMES.iter().copied();
     // The demo's guest has written before anything else: that webhook is let through.
     let nth = |place: &str| if place.starts_with("webhook_") { 10 } else { 1 };
-    let deaths = places.map(|place| async move { (place, die_at(place, nth(place), false).await) });
+    // The last chunk too: then nothing but the sweep ends the batch.
+    let places = places.map(|place| (place, nth(place))).chain([("chunk_left", CHUNKS)]);
+    let deaths = places.map(|(place, nth)| async move { (place, die_at(place, nth, false).await) });
     let mut deaths = futures_util::stream::iter(deaths).buffer_unordered(3);
     while let Some((place, in_doubt)) = deaths.next().await {
         println!("{place}: {in_doubt} in doubt when it was completed");

@@ -64,6 +64,7 @@ impl App {
         let lanes = lock_lanes(&tx, group).await?;
         let busy = busy_lanes(&tx, &lanes).await?;
         let (mut going, mut closed) = (Vec::with_capacity(group.len()), Vec::new());
+        let mut into = HashSet::with_capacity(group.len());
         for prepared in group {
             let Some(lane) = lanes.iter().find(|lane| lane.id == prepared.conversation) else { continue };
             if busy.contains(&lane.id) {
@@ -73,9 +74,13 @@ impl App {
                 closed.push(prepared.id);
             } else {
                 going.push(prepared.id);
+                into.insert(lane.id);
             }
         }
-        let went = if going.is_empty() { Vec::new() } else { self.put_on_wire(&tx, &lanes, going).await? };
+        let went = match going.is_empty() {
+            true => Vec::new(),
+            false => self.put_on_wire(&tx, &lanes, (going, into)).await?,
+        };
         tx.commit().await?;
         Ok(Begun::Group { went, closed })
     }
@@ -84,10 +89,11 @@ impl App {
         &self,
         tx: &DatabaseTransaction,
         lanes: &[Lane],
-        going: Vec<MessageId>,
+        (going, into): (Vec<MessageId>, HashSet<ConversationId>),
     ) -> Result<Vec<message::Model>> {
         use message::Column;
-        take_places(tx, lanes, self.now()).await?;
+        let lanes: Vec<&Lane> = lanes.iter().filter(|lane| into.contains(&lane.id)).collect();
+        take_places(tx, &lanes, self.now()).await?;
         let now = real_now();
         let place = "(SELECT c.next_seq - 1 FROM conversations c WHERE c.id = messages.conversation_id)";
         let went = message::Entity::update_many()
@@ -160,7 +166,7 @@ async fn busy_lanes(tx: &DatabaseTransaction, lanes: &[Lane]) -> Result<HashSet<
 }
 
 /// Takes the next place in each conversation and makes it active.
-async fn take_places(tx: &DatabaseTransaction, lanes: &[Lane], now: DateTime<Utc>) -> Result<()> {
+async fn take_places(tx: &DatabaseTransaction, lanes: &[&Lane], now: DateTime<Utc>) -> Result<()> {
     use conversation::Column;
     conversation::Entity::update_many()
         .col_expr(Column::NextSeq, Expr::col(Column::NextSeq).add(1))

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use bellhop_domain::batch::{BatchMove, BatchStatus};
-use bellhop_domain::event::EventType;
+use bellhop_domain::batch::BatchStatus;
 use bellhop_domain::ports::{Hint, Subscription};
 use bellhop_domain::{BatchId, MessageStatus};
 use bellhop_entity::{batch, batch_chunk, message};
@@ -15,15 +14,12 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
-    QuerySelect,
+    QueryOrder, QuerySelect,
 };
 
-use super::receive::told;
-use super::state;
 use crate::app::App;
 use crate::db::{in_time, real_now};
 use crate::error::Result;
-use crate::event::{self, Scope};
 use crate::failpoint;
 
 /// Chunks that are open at a time where the batch sets no pace of its own.
@@ -106,11 +102,22 @@ pub(crate) async fn reopen(
     let idle = Condition::all()
         .add(Expr::col((batch_chunk::Entity, Column::LeaseToken)).is_null())
         .add(Expr::col((batch_chunk::Entity, Column::PublishAt)).is_not_null());
+    // The others of the chunk do not wait for this one.
+    let sooner = "CASE WHEN excluded.publish_at < batch_chunks.publish_at \
+                  THEN excluded.publish_at ELSE batch_chunks.publish_at END";
     let known = OnConflict::columns([Column::BatchId, Column::Number])
-        .update_column(Column::PublishAt)
+        .value(Column::PublishAt, Expr::cust(sooner))
         .action_cond_where(idle)
         .to_owned();
     batch_chunk::Entity::insert(row).on_conflict(known).exec_without_returning(tx).await?;
+    Ok(())
+}
+
+/// Nothing of this chunk is sent again.
+pub(crate) async fn forget(tx: &DatabaseTransaction, row: &message::Model) -> Result<()> {
+    if let (Some(batch), Some(chunk)) = (row.batch_id, row.batch_chunk) {
+        batch_chunk::Entity::delete_many().filter(of(batch, chunk)).exec(tx).await?;
+    }
     Ok(())
 }
 
@@ -149,10 +156,11 @@ impl App {
             .and_where(batch::Column::FinishedAt.is_null())
             .to_owned();
         let due = Condition::all().add(Column::PublishAt.lte(now)).add(Column::BatchId.in_subquery(sending));
-        let rows: Vec<(BatchId, i32)> = batch_chunk::Entity::find()
+        let mut rows: Vec<(BatchId, i32)> = batch_chunk::Entity::find()
             .select_only()
             .columns([Column::BatchId, Column::Number])
             .filter(due)
+            .order_by_asc(Column::PublishAt)
             .limit(RELAYED)
             .into_tuple()
             .all(self.db.reader())
@@ -160,6 +168,8 @@ impl App {
         if rows.is_empty() {
             return Ok(rows);
         }
+        // Two relays take them in one order, so that they do not wait crosswise.
+        rows.sort_unstable();
         let next = now + self.lease();
         let mut taken = Vec::with_capacity(rows.len());
         let tx = self.db.begin().await?;
@@ -274,30 +284,8 @@ impl App {
         tx.commit().await?;
         failpoint::here("chunk_left");
         if next.is_none() {
-            self.complete_batch(chunk.batch).await?;
+            self.mend_batch(chunk.batch).await?;
         }
-        Ok(())
-    }
-
-    /// Ends a batch that has no chunk any more.
-    pub(super) async fn complete_batch(&self, id: BatchId) -> Result<()> {
-        let left = batch_chunk::Entity::find().filter(batch_chunk::Column::BatchId.eq(id));
-        if left.one(self.db.reader()).await?.is_some() {
-            return Ok(());
-        }
-        let tx = self.db.begin().await?;
-        let row = state::lock(&tx, id).await?;
-        // Under the lock, which also whoever reopens a chunk takes.
-        let left = batch_chunk::Entity::find().filter(batch_chunk::Column::BatchId.eq(id)).one(&tx).await?;
-        if left.is_none()
-            && let Some(status) = row.status.after(BatchMove::Complete)
-        {
-            let scope = Scope { property: row.property_id, at: self.now() };
-            let row = state::put(&tx, row, status, |new| new.finished_at = Set(Some(scope.at))).await?;
-            event::record(&tx, scope, EventType::BatchCompleted, told(&row)).await?;
-        }
-        tx.commit().await?;
-        failpoint::here("batch_completed");
         Ok(())
     }
 }

@@ -1,17 +1,26 @@
 //! What a death would leave in doubt although it need not: messages that are written down as on the
 //! wire and are not yet, and answers that are not stored yet.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bellhop_domain::batch::GROUP_MAX;
 use tokio::sync::Notify;
 
 /// Counts them, and holds up the next group while there are too many: when the database is slow,
 /// answers would pile up while groups go on beginning.
+#[derive(Clone, Default)]
+pub(crate) struct Exposure(Arc<State>);
+
 #[derive(Default)]
-pub(crate) struct Exposure {
+struct State {
     count: Mutex<usize>,
     fewer: Notify,
+}
+
+/// Some messages that are counted, until this is dropped.
+pub(crate) struct Exposed {
+    of: Exposure,
+    count: usize,
 }
 
 /// Less than a group, because calls that are open come on top.
@@ -21,69 +30,94 @@ const WORTH: usize = MAX / 4;
 
 impl Exposure {
     /// Waits until a group fits, and counts it in: at least one, at most `wanted`.
-    pub async fn begin(&self, wanted: usize) -> usize {
+    pub async fn begin(&self, wanted: usize) -> Exposed {
         loop {
-            let fewer = self.fewer.notified();
+            let fewer = self.0.fewer.notified();
             {
                 let mut count = self.count();
                 let room = MAX.saturating_sub(*count);
                 if room >= wanted.clamp(1, WORTH) {
                     let granted = wanted.min(room);
                     *count += granted;
-                    return granted;
+                    return Exposed { of: self.clone(), count: granted };
                 }
             }
             fewer.await;
         }
     }
 
-    /// One more: an answer came.
-    pub fn add(&self) {
+    /// An answer came; counted whether it fits or not.
+    pub fn answered(&self) -> Exposed {
         *self.count() += 1;
-    }
-
-    /// So many fewer: they went on the wire, or their answers are stored, or they were not begun.
-    pub fn remove(&self, n: usize) {
-        if n > 0 {
-            let mut count = self.count();
-            *count = count.saturating_sub(n);
-            drop(count);
-            self.fewer.notify_waiters();
-        }
+        Exposed { of: self.clone(), count: 1 }
     }
 
     fn count(&self) -> MutexGuard<'_, usize> {
-        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Exposed {
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Keeps `n` of them; the others are counted no more.
+    pub fn keep(&mut self, n: usize) {
+        let n = n.min(self.count);
+        drop(self.take(self.count - n));
+    }
+
+    /// One of them, on its own from now on.
+    pub fn one(&mut self) -> Self {
+        self.take(1)
+    }
+
+    fn take(&mut self, n: usize) -> Self {
+        let n = n.min(self.count);
+        self.count -= n;
+        Self { of: self.of.clone(), count: n }
+    }
+}
+
+impl Drop for Exposed {
+    fn drop(&mut self) {
+        if self.count > 0 {
+            *self.of.count() -= self.count;
+            self.of.0.fewer.notify_waiters();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::time::Duration;
 
     #[tokio::test]
     async fn no_more_than_a_group_is_let_in() {
-        let exposure = Arc::new(Exposure::default());
-        assert_eq!(exposure.begin(30).await, 30);
-        assert_eq!(exposure.begin(64).await, 18);
+        let exposure = Exposure::default();
+        let mut first = exposure.begin(30).await;
+        let second = exposure.begin(64).await;
+        assert_eq!((first.len(), second.len()), (30, 18));
         let waiting = tokio::spawn({
-            let exposure = Arc::clone(&exposure);
+            let exposure = exposure.clone();
             async move { exposure.begin(64).await }
         });
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert!(!waiting.is_finished());
-        exposure.remove(10);
+        first.keep(20);
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert!(!waiting.is_finished(), "ten are not worth a transaction");
-        exposure.remove(10);
-        assert_eq!(waiting.await.unwrap(), 20);
-        exposure.remove(48);
-        assert_eq!(exposure.begin(1).await, 1);
-        // An answer is there, whether it fits or not.
-        (0..100).for_each(|_| exposure.add());
-        exposure.remove(101);
-        assert_eq!(exposure.begin(64).await, 48);
+        let one = first.one();
+        first.keep(9);
+        let third = waiting.await.unwrap();
+        assert_eq!(third.len(), 20);
+        drop((first, one, second, third));
+        let answers: Vec<_> = (0..100).map(|_| exposure.answered()).collect();
+        assert_eq!(*exposure.count(), 100);
+        drop(answers);
+        assert_eq!(exposure.begin(64).await.len(), 48);
+        assert_eq!(*exposure.count(), 0, "what was dropped is counted no more");
     }
 }

@@ -4,33 +4,31 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bellhop_domain::answer::Answer;
-use bellhop_domain::attempt::AttemptRef;
 use bellhop_domain::batch::{BatchMove, GROUP_MAX};
-use bellhop_domain::ports::{BatchAsk, BatchPlace, Outbound, Permit};
+use bellhop_domain::ports::{BatchAsk, BatchPlace};
 use bellhop_domain::{BatchId, MessageId};
 use bellhop_entity::{batch, message};
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::begin::Begun;
-use super::chunk::{self, Chunk};
+use super::chunk::{self, Chunk, lanes_of};
+use super::exposure::Exposed;
 use super::prepare::Prepared;
 use super::state;
+use super::wire::Going;
 use crate::app::App;
 use crate::connection::OpenConnection;
-use crate::db::{in_time, real_now};
+use crate::db::in_time;
 use crate::error::{Error, Result};
 use crate::failpoint;
 
 /// How far ahead places are taken: a single send waits no longer than this behind a batch, and no
 /// more than this is in doubt after a death.
-const AHEAD: Duration = Duration::from_millis(50);
-/// A place that was missed by more is not used: those who were held up together would leave together.
-const LATE: Duration = Duration::from_millis(100);
+pub(super) const AHEAD: Duration = Duration::from_millis(50);
 /// How long a lane goes on before others get its turn.
 const TURN: Duration = Duration::from_secs(5);
 /// The longest sleep between two looks at whether the batch still runs.
@@ -39,11 +37,37 @@ const NAP: Duration = Duration::from_millis(500);
 const BUSY: Duration = Duration::from_secs(1);
 
 /// How a chunk was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sent {
     /// Everything that was due is on its way.
     Through,
+    /// Others want the place in which this lane runs; the rest of the chunk is due at once.
+    Turn,
     /// The batch was paused, or the chunk is somebody else's, or the process is about to end.
     Halted,
+}
+
+/// What a lane is about.
+struct Lane<'a> {
+    app: &'a App,
+    batch: &'a batch::Model,
+    connection: &'a Arc<OpenConnection>,
+    closing: &'a CancellationToken,
+    began: Instant,
+}
+
+/// A chunk that a lane works on.
+struct Work<'a> {
+    chunk: Chunk,
+    calls: &'a TaskTracker,
+    renewed: Instant,
+}
+
+/// What the limiter said about a group.
+struct Places {
+    going: Vec<Going>,
+    put_off: Vec<(MessageId, Duration)>,
+    again: Duration,
 }
 
 impl App {
@@ -56,31 +80,10 @@ impl App {
     ) -> Result<()> {
         let row = batch::Entity::find_by_id(id).one(self.db.reader()).await?;
         let Some(row) = row.filter(|row| row.status.sends()) else { return Ok(()) };
-        let Some(mut chunk) = in_time(self.claim_chunk(&row, number)).await? else { return Ok(()) };
-        self.mark_running(&row).await?;
         let connection = self.connection(row.connection_id).await?;
-        let began = Instant::now();
-        loop {
-            let calls = TaskTracker::new();
-            let sent = self.send_chunk((&row, &connection), chunk, &calls, closing).await;
-            self.leave_after(chunk, calls, &sent);
-            match sent {
-                Ok(Sent::Through) => {}
-                Ok(Sent::Halted) => return Ok(()),
-                Err(error) => return Err(error),
-            }
-            if began.elapsed() > TURN || closing.is_cancelled() {
-                let tx = self.db.begin().await?;
-                chunk::open(&tx, id, 1).await?;
-                tx.commit().await?;
-                self.wake.notify_one();
-                return Ok(());
-            }
-            match in_time(self.claim_next_chunk(&row)).await? {
-                Some(next) => chunk = next,
-                None => return Ok(()),
-            }
-        }
+        let Some(chunk) = in_time(self.claim_chunk(&row, number)).await? else { return Ok(()) };
+        let lane = Lane { app: self, batch: &row, connection: &connection, closing, began: Instant::now() };
+        lane.run(chunk).await
     }
 
     async fn mark_running(&self, row: &batch::Model) -> Result<()> {
@@ -98,10 +101,9 @@ impl App {
     }
 
     /// Gives the chunk back when its last answer is stored, without holding up the lane.
-    fn leave_after(&self, chunk: Chunk, calls: TaskTracker, sent: &Result<Sent>) {
+    fn leave_after(&self, chunk: Chunk, calls: TaskTracker, soonest: Duration) {
         calls.close();
         let app = self.clone();
-        let soonest = if sent.is_err() { Duration::from_secs(1) } else { Duration::ZERO };
         self.tasks.spawn(async move {
             calls.wait().await;
             if let Err(error) = in_time(app.leave_chunk(chunk, soonest)).await {
@@ -111,194 +113,180 @@ impl App {
         });
     }
 
-    async fn send_chunk(
-        &self,
-        (batch, connection): (&batch::Model, &Arc<OpenConnection>),
-        chunk: Chunk,
-        calls: &TaskTracker,
-        closing: &CancellationToken,
-    ) -> Result<Sent> {
-        let mut waiting = in_time(self.prepare_chunk(batch, chunk)).await?;
-        failpoint::here("chunk_prepared");
-        let mut renewed = Instant::now();
-        while !waiting.is_empty() {
-            if closing.is_cancelled() {
-                return Ok(Sent::Halted);
+    /// Lets others begin a lane: they, or this process, get the hint.
+    async fn open_next_chunk(&self, id: BatchId) -> Result<()> {
+        let tx = self.db.begin().await?;
+        chunk::open(&tx, id, 1).await?;
+        tx.commit().await?;
+        self.wake.notify_one();
+        Ok(())
+    }
+}
+
+impl Lane<'_> {
+    async fn run(&self, mut chunk: Chunk) -> Result<()> {
+        let app = self.app;
+        let running = app.room.begin_lane(self.batch.id);
+        loop {
+            let calls = TaskTracker::new();
+            let mut work = Work { chunk, calls: &calls, renewed: Instant::now() };
+            let sent = self.send_chunk(&mut work).await;
+            let soonest = if sent.is_err() { Duration::from_secs(1) } else { Duration::ZERO };
+            app.leave_after(chunk, calls, soonest);
+            match sent? {
+                Sent::Through if self.is_over() => return in_time(app.open_next_chunk(self.batch.id)).await,
+                Sent::Through => {}
+                Sent::Turn | Sent::Halted => return Ok(()),
             }
-            let mut group = first_of_each_lane(&waiting);
-            // Room on the wire first: a place is not kept waiting.
-            let room = self.room_on_wire(group.len()).await?;
-            let exposed = self.exposure.begin(group.len()).await;
-            group.truncate(exposed);
-            let (going, put_off, again) = self.places(batch, connection, &group).await;
-            // Right after the call: the limiter counts from its answer.
-            let asked = Instant::now();
-            self.exposure.remove(exposed - going.len());
-            self.put_off_each(&put_off).await?;
-            waiting.retain(|prepared| !put_off.iter().any(|(id, _)| *id == prepared.id));
-            if going.is_empty() {
-                drop(room);
-                tokio::time::sleep(again.min(NAP)).await;
-                if renewed.elapsed() > self.config.lease / 4 {
-                    renewed = Instant::now();
-                    if !self.still_ours(batch.id, chunk).await? {
-                        return Ok(Sent::Halted);
-                    }
-                }
-                continue;
+            // A chunk that came back for a retry ends here, when there are lanes enough.
+            if running.of_batch() > lanes_of(self.batch.messages_per_second) {
+                return Ok(());
             }
-            failpoint::here("places_taken");
-            let group: Vec<&Prepared> = going.iter().map(|(prepared, _)| prepared).collect();
-            let begun = in_time(self.begin_group(chunk, &group)).await;
-            let went = match &begun {
-                Ok(Begun::Group { went, .. }) => went.len(),
-                Ok(Begun::Halted) | Err(_) => 0,
-            };
-            self.exposure.remove(group.len() - went);
-            let Begun::Group { went, closed } = begun? else { return Ok(Sent::Halted) };
-            failpoint::here("group_begun");
-            renewed = Instant::now();
-            let asked_for: HashSet<MessageId> = group.iter().map(|prepared| prepared.id).collect();
-            waiting.retain(|prepared| !asked_for.contains(&prepared.id));
-            let skipped = skipped(&asked_for, &went, &closed);
-            self.call_each(went, going, (connection, asked), (calls, room));
-            self.close_or_replace(batch, &closed).await?;
-            self.put_off(&skipped, BUSY).await?;
+            match in_time(app.claim_next_chunk(self.batch)).await? {
+                Some(next) => chunk = next,
+                None => return Ok(()),
+            }
         }
-        Ok(Sent::Through)
     }
 
-    async fn room_on_wire(&self, calls: usize) -> Result<OwnedSemaphorePermit> {
-        let calls = u32::try_from(calls).unwrap_or(1);
-        let room = Arc::clone(&self.wire).acquire_many_owned(calls).await;
-        room.map_err(|_| Error::of(bellhop_domain::problem::Problem::Unavailable))
+    /// Whether it is time to let others have this lane's place.
+    fn is_over(&self) -> bool {
+        self.began.elapsed() > TURN || self.closing.is_cancelled()
     }
 
-    /// Asks the limiter: who has a place and when, who has to wait for long, and when to ask again.
-    async fn places(
+    async fn send_chunk(&self, work: &mut Work<'_>) -> Result<Sent> {
+        in_time(self.app.mark_running(self.batch)).await?;
+        loop {
+            let mut waiting = in_time(self.app.prepare_chunk(self.batch, work.chunk)).await?;
+            failpoint::here("chunk_prepared");
+            if waiting.is_empty() {
+                return Ok(Sent::Through);
+            }
+            while !waiting.is_empty() {
+                if self.closing.is_cancelled() {
+                    return Ok(Sent::Halted);
+                }
+                if self.is_over() {
+                    return Ok(Sent::Turn);
+                }
+                if !self.send_group(work, &mut waiting).await? {
+                    return Ok(Sent::Halted);
+                }
+            }
+        }
+    }
+
+    /// Puts a group on its way, or waits for its places. `false` when the lane is to end.
+    async fn send_group(&self, work: &mut Work<'_>, waiting: &mut VecDeque<Prepared>) -> Result<bool> {
+        let app = self.app;
+        let group = first_of_each_lane(waiting);
+        // Room first: a place is not kept waiting.
+        let Some((room, mut exposed)) = self.room_for(group.len(), work).await? else { return Ok(false) };
+        let places = self.places(&group[..exposed.len().min(group.len())]).await;
+        // Right after the call: the limiter counts from its answer.
+        let asked = Instant::now();
+        exposed.keep(places.going.len());
+        for (id, delay) in &places.put_off {
+            app.put_off(self.batch.id, &[*id], *delay).await?;
+            waiting.retain(|prepared| prepared.id != *id);
+        }
+        if places.going.is_empty() {
+            drop((room, exposed));
+            tokio::time::sleep(places.again.min(NAP)).await;
+            return self.still_ours(work).await;
+        }
+        failpoint::here("places_taken");
+        let going = places.going;
+        let prepared: Vec<&Prepared> = going.iter().map(|going| &going.prepared).collect();
+        let Begun::Group { went, closed } = in_time(app.begin_group(work.chunk, &prepared)).await? else {
+            return Ok(false);
+        };
+        failpoint::here("group_begun");
+        work.renewed = Instant::now();
+        exposed.keep(went.len());
+        let asked_for: HashSet<MessageId> = prepared.iter().map(|prepared| prepared.id).collect();
+        waiting.retain(|prepared| !asked_for.contains(&prepared.id));
+        let skipped = skipped(&asked_for, &went, &closed);
+        app.call_each(went, going, (self.connection, asked), (work.calls, room, exposed));
+        self.close_or_replace(&closed).await?;
+        app.put_off(self.batch.id, &skipped, BUSY).await?;
+        Ok(true)
+    }
+
+    /// Waits for room on the wire, and until little enough is exposed. `None` when the lane is to end.
+    async fn room_for(
         &self,
-        batch: &batch::Model,
-        connection: &OpenConnection,
-        group: &[Prepared],
-    ) -> (Vec<(Prepared, Duration)>, Vec<(MessageId, Duration)>, Duration) {
+        calls: usize,
+        work: &mut Work<'_>,
+    ) -> Result<Option<(OwnedSemaphorePermit, Exposed)>> {
+        let app = self.app;
+        let wire = app.room.wire(self.connection.id, self.connection.pace.per_second);
+        let permits = u32::try_from(calls).unwrap_or(1);
+        loop {
+            let both = async {
+                let room = Arc::clone(&wire).acquire_many_owned(permits).await;
+                Ok::<_, Error>((room, app.exposure.begin(calls).await))
+            };
+            if let Ok(both) = tokio::time::timeout(NAP, both).await {
+                let (room, exposed) = both?;
+                let closed = |_| Error::of(bellhop_domain::problem::Problem::Unavailable);
+                return Ok(Some((room.map_err(closed)?, exposed)));
+            }
+            if self.is_over() || !self.still_ours(work).await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Asks the limiter.
+    async fn places(&self, group: &[Prepared]) -> Places {
         let recipients: Vec<_> = group.iter().map(|prepared| prepared.recipient.clone()).collect();
         let ask = BatchAsk {
-            batch: batch.id,
-            batch_pace: batch.messages_per_second.map(f64::from),
-            connection: connection.id,
-            pace: connection.pace,
+            batch: self.batch.id,
+            batch_pace: self.batch.messages_per_second.map(f64::from),
+            connection: self.connection.id,
+            pace: self.connection.pace,
             recipients: &recipients,
             ahead: AHEAD,
         };
-        let permit = self.ports.limiter.acquire_group(&ask).await;
-        let (mut going, mut put_off) = (Vec::with_capacity(group.len()), Vec::new());
+        let permit = self.app.ports.limiter.acquire_group(&ask).await;
+        let mut places = Places { going: Vec::new(), put_off: Vec::new(), again: permit.again };
         for (prepared, place) in group.iter().zip(permit.places) {
             match place {
-                BatchPlace::After(after) => going.push((prepared.clone(), after)),
-                BatchPlace::RecipientBusy(delay) => put_off.push((prepared.id, delay)),
+                BatchPlace::After(after) => places.going.push(Going { prepared: prepared.clone(), after }),
+                BatchPlace::RecipientBusy(delay) => places.put_off.push((prepared.id, delay)),
                 BatchPlace::NotYet => {}
             }
         }
-        (going, put_off, permit.again)
+        places
     }
 
-    async fn put_off_each(&self, put_off: &[(MessageId, Duration)]) -> Result<()> {
-        for (id, delay) in put_off {
-            self.put_off(&[*id], *delay).await?;
+    /// Renews the chunk now and then. `false` when it is not ours any more, or the batch may not send.
+    async fn still_ours(&self, work: &mut Work<'_>) -> Result<bool> {
+        let app = self.app;
+        if work.renewed.elapsed() < app.config.lease / 4 {
+            return Ok(true);
         }
-        Ok(())
-    }
-
-    async fn still_ours(&self, id: BatchId, chunk: Chunk) -> Result<bool> {
-        let tx = self.db.begin().await?;
-        let row = batch::Entity::find_by_id(id).one(&tx).await?;
-        let ours = row.is_some_and(|row| row.status.sends()) && self.renew_chunk(&tx, chunk).await?;
+        work.renewed = Instant::now();
+        let tx = app.db.begin().await?;
+        let row = batch::Entity::find_by_id(self.batch.id).one(&tx).await?;
+        let ours = row.is_some_and(|row| row.status.sends()) && app.renew_chunk(&tx, work.chunk).await?;
         tx.commit().await?;
         Ok(ours)
     }
 
-    async fn close_or_replace(&self, batch: &batch::Model, closed: &[MessageId]) -> Result<()> {
+    async fn close_or_replace(&self, closed: &[MessageId]) -> Result<()> {
         if closed.is_empty() {
             return Ok(());
         }
-        if batch.fallback.is_some() {
+        if self.batch.fallback.is_some() {
             // Due again at once, as a template.
-            return self.use_fallback(batch, closed).await;
+            return self.app.use_fallback(self.batch, closed).await;
         }
         for id in closed {
-            self.expire(*id).await?;
+            self.app.expire(*id).await?;
         }
         Ok(())
-    }
-
-    /// Calls the provider for each at its place, in tasks of their own.
-    fn call_each(
-        &self,
-        went: Vec<message::Model>,
-        going: Vec<(Prepared, Duration)>,
-        (connection, asked): (&Arc<OpenConnection>, Instant),
-        (calls, mut room): (&TaskTracker, OwnedSemaphorePermit),
-    ) {
-        for row in went {
-            let Some((prepared, after)) = going.iter().find(|(prepared, _)| prepared.id == row.id) else {
-                continue;
-            };
-            let (app, connection, prepared) = (self.clone(), Arc::clone(connection), prepared.clone());
-            let place = asked + *after;
-            let room = room.split(1);
-            calls.spawn(self.tasks.track_future(async move {
-                let answer = app.call_at(&row, &prepared, &connection, place).await;
-                app.exposure.add();
-                app.recorder.submit(&app, (row, prepared.known), answer).await;
-                app.exposure.remove(1);
-                drop(room);
-            }));
-        }
-    }
-
-    async fn call_at(
-        &self,
-        row: &message::Model,
-        prepared: &Prepared,
-        connection: &OpenConnection,
-        place: Instant,
-    ) -> Answer {
-        let may_go = self.reach_place(prepared, connection, place).await;
-        // From here on it is on the wire, or as good as answered.
-        self.exposure.remove(1);
-        if !may_go {
-            return Answer::NeverSent {
-                reason: "its place among the number's messages was missed".to_owned(),
-            };
-        }
-        let attempt = AttemptRef { message: row.id, number: row.attempt };
-        let left = row.lease_until.and_then(|until| (until - real_now()).to_std().ok());
-        let margin = (self.config.lease / 5).min(Duration::from_secs(2));
-        let Some(deadline) = left.and_then(|left| left.min(self.config.lease).checked_sub(margin)) else {
-            return Answer::NeverSent { reason: "the lease was nearly over".to_owned() };
-        };
-        let (recipient, body) = (prepared.recipient.clone(), prepared.body.clone());
-        failpoint::here("call_before");
-        let answer = self.call_provider(connection, &Outbound { recipient, body, attempt, deadline }).await;
-        failpoint::here("call_answered");
-        answer
-    }
-
-    /// Waits for the place; for another one, when that was missed. `false` when there is none.
-    async fn reach_place(&self, prepared: &Prepared, connection: &OpenConnection, place: Instant) -> bool {
-        if place.elapsed() <= LATE {
-            tokio::time::sleep_until(place.into()).await;
-            return true;
-        }
-        let patience = self.config.lease / 4;
-        let asked = self.ports.limiter.acquire(connection.id, &prepared.recipient, connection.pace, patience);
-        match asked.await {
-            Permit::Granted { after } => {
-                tokio::time::sleep(after).await;
-                true
-            }
-            Permit::ConnectionBusy(_) | Permit::RecipientBusy(_) => false,
-        }
     }
 }
 
@@ -313,10 +301,4 @@ fn skipped(asked_for: &HashSet<MessageId>, went: &[message::Model], closed: &[Me
 fn first_of_each_lane(waiting: &VecDeque<Prepared>) -> Vec<Prepared> {
     let mut lanes = HashSet::new();
     waiting.iter().filter(|prepared| lanes.insert(prepared.conversation)).take(GROUP_MAX).cloned().collect()
-}
-
-/// Calls of batches that one process has on the wire: enough for 1,000 a second at a provider that
-/// takes half a second.
-pub(crate) fn wire() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(512))
 }

@@ -15,13 +15,16 @@ mod discard;
 mod exposure;
 mod lane;
 mod lines;
+mod mend;
 mod options;
 mod people;
 mod prepare;
 mod receive;
 mod record;
+mod room;
 mod state;
 mod view;
+mod wire;
 
 pub use lines::{Line, LineContent, LineRecipient, Unusable};
 pub use options::BatchOptions;
@@ -29,8 +32,8 @@ pub(crate) use options::check_send_at;
 pub use receive::{Opened, PART, Reception};
 pub use view::{BatchFilter, BatchView, Counts, RecipientView, RefusalView};
 
-pub(crate) use chunk::reopen;
+pub(crate) use chunk::{forget, reopen};
 pub(crate) use exposure::Exposure;
-pub(crate) use lane::wire;
 pub(crate) use record::Recorder;
+pub(crate) use room::Room;
 pub(crate) use state::{RetryPolicy, retry_policy, stop_of_connection};

@@ -1,25 +1,31 @@
 //! What of a chunk may leave now.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
 
 use bellhop_domain::guest::{Identifier, Recipient};
 use bellhop_domain::ports::OutboundBody;
 use bellhop_domain::provider_error::ProviderError;
 use bellhop_domain::status::Evidence;
-use bellhop_domain::{ConversationId, MessageId, MessageStatus, window};
+use bellhop_domain::{BatchId, ConversationId, MessageId, MessageStatus, window};
 use bellhop_entity::{batch, conversation, message};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::chunk::{Chunk, in_chunk};
 use super::people;
 use crate::app::App;
 use crate::db::real_now;
-use crate::dispatch::{Change, outbound_body, settle};
+use crate::dispatch::{Change, in_lane, outbound_body, settle};
 use crate::error::Result;
 use crate::event::Scope;
 use crate::message::lock;
+
+/// When a message whose conversation is busy is looked at again, at the soonest.
+const BUSY: Duration = Duration::from_secs(1);
+/// Messages prepared at a time; a chunk may be larger.
+const PREPARED: u64 = 200;
 
 /// A message that may leave as soon as it has a place.
 #[derive(Debug, Clone)]
@@ -46,8 +52,10 @@ impl App {
             .filter(Column::Status.eq(MessageStatus::Queued))
             .filter(Column::DueAt.lte(real_now()))
             .order_by_asc(Column::BatchLine)
+            .limit(PREPARED)
             .all(self.db.reader())
             .await?;
+        let rows = self.without_busy(batch, rows).await?;
         let known =
             people::identifiers(self.db.reader(), rows.iter().map(|row| row.guest_id).collect()).await?;
         let windows = self.windows_of(&rows).await?;
@@ -80,6 +88,36 @@ impl App {
         Ok(ready)
     }
 
+    /// Puts off those whose conversation has something else in its lane, until that is due: a place
+    /// would be wasted on them.
+    async fn without_busy(
+        &self,
+        batch: &batch::Model,
+        rows: Vec<message::Model>,
+    ) -> Result<Vec<message::Model>> {
+        use message::Column;
+        let lanes: Vec<(ConversationId, DateTime<Utc>)> = message::Entity::find()
+            .select_only()
+            .columns([Column::ConversationId, Column::DueAt])
+            .filter(Column::ConversationId.is_in(rows.iter().map(|row| row.conversation_id)))
+            .filter(in_lane())
+            .into_tuple()
+            .all(self.db.reader())
+            .await?;
+        let busy: HashMap<ConversationId, DateTime<Utc>> = lanes.into_iter().collect();
+        let mut free = Vec::with_capacity(rows.len());
+        for row in rows {
+            match busy.get(&row.conversation_id) {
+                None => free.push(row),
+                Some(due) => {
+                    let wait = (*due - real_now()).to_std().unwrap_or_default();
+                    self.put_off(batch.id, &[row.id], wait.max(BUSY)).await?;
+                }
+            }
+        }
+        Ok(free)
+    }
+
     async fn windows_of(
         &self,
         rows: &[message::Model],
@@ -103,6 +141,7 @@ impl App {
     pub(super) async fn use_fallback(&self, batch: &batch::Model, ids: &[MessageId]) -> Result<()> {
         let Some(fallback) = &batch.fallback else { return Ok(()) };
         let tx = self.db.begin().await?;
+        share(&tx, batch.id).await?;
         message::Entity::update_many()
             .col_expr(message::Column::Content, Expr::value(fallback.clone()))
             .filter(message::Column::Id.is_in(ids.iter().copied()))
@@ -111,6 +150,17 @@ impl App {
             .await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// The same for a message that left its batch after a doubt. `false` when there is no such template,
+    /// or none is needed.
+    pub(crate) async fn fall_back(&self, row: &message::Model) -> Result<bool> {
+        let Some(id) = row.batch_id.filter(|_| row.content.needs_window()) else { return Ok(false) };
+        let batch = batch::Entity::find_by_id(id).one(self.db.reader()).await?;
+        match batch.filter(|batch| batch.fallback.is_some()) {
+            Some(batch) => self.use_fallback(&batch, &[row.id]).await.map(|()| true),
+            None => Ok(false),
+        }
     }
 
     /// Its window has closed and there is no template instead.
@@ -136,12 +186,13 @@ impl App {
     }
 
     /// Puts messages off that cannot leave right now.
-    pub(super) async fn put_off(&self, ids: &[MessageId], delay: std::time::Duration) -> Result<()> {
+    pub(super) async fn put_off(&self, batch: BatchId, ids: &[MessageId], delay: Duration) -> Result<()> {
         if ids.is_empty() {
             return Ok(());
         }
-        let due = real_now() + chrono::TimeDelta::from_std(delay).unwrap_or(chrono::TimeDelta::seconds(1));
+        let due = real_now() + TimeDelta::from_std(delay).unwrap_or(TimeDelta::seconds(1));
         let tx = self.db.begin().await?;
+        share(&tx, batch).await?;
         message::Entity::update_many()
             .col_expr(message::Column::DueAt, Expr::value(due))
             .filter(message::Column::Id.is_in(ids.iter().copied()))
@@ -151,4 +202,12 @@ impl App {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Holds the batch as it is, before many of its messages are written: a cancel, which writes them all,
+/// comes wholly before or after.
+async fn share(tx: &DatabaseTransaction, id: BatchId) -> Result<()> {
+    let row = batch::Entity::find_by_id(id).select_only().column(batch::Column::Id).lock_shared();
+    row.into_tuple::<BatchId>().one(tx).await?;
+    Ok(())
 }

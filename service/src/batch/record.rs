@@ -53,6 +53,20 @@ impl Item {
     }
 }
 
+/// Whoever stores; when it panics, the next answer begins anew.
+struct Storing<'a> {
+    recorder: &'a Recorder,
+    ended: bool,
+}
+
+impl Drop for Storing<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.recorder.pending().storing = false;
+        }
+    }
+}
+
 impl Recorder {
     /// Returns when the answer is stored, or cannot be and is left to the sweep.
     pub async fn submit(&self, app: &App, (row, known): (message::Model, Vec<Identifier>), answer: Answer) {
@@ -74,6 +88,7 @@ impl Recorder {
     }
 
     async fn store_all(&self, app: &App) {
+        let mut storing = Storing { recorder: self, ended: false };
         loop {
             if self.pending().items.len() < GROUP_MAX {
                 tokio::time::sleep(GATHER).await;
@@ -83,6 +98,7 @@ impl Recorder {
                 let n = pending.items.len().min(GROUP_MAX);
                 if n == 0 {
                     pending.storing = false;
+                    storing.ended = true;
                     return;
                 }
                 pending.items.drain(..n).collect()
@@ -188,11 +204,11 @@ impl App {
             event::record_many(&tx, scope, EventType::MessageSent, told.collect::<Vec<_>>()).await?;
         }
         let parked = parked(&tx, &facts).await?;
-        let lanes = lanes_behind(&tx, items).await?;
         failpoint::here("answers_before_commit");
         tx.commit().await?;
         failpoint::here("answers_stored");
-        lanes.into_iter().for_each(|lane| self.start_lane(lane));
+        // Only now: what was sent by hand until the commit still saw these on the wire.
+        lanes_behind(self.db.reader(), items).await?.into_iter().for_each(|lane| self.start_lane(lane));
         let fits = |item: &&Item| sent.contains(&item.row.id) && !parked.contains(&item.row.id);
         Ok(items.iter().filter(|item| !fits(item)).map(|item| item.row.id).collect())
     }
@@ -270,7 +286,7 @@ async fn parked(tx: &DatabaseTransaction, facts: &[(&Item, &Accepted)]) -> Resul
 }
 
 /// Conversations in which something sent by hand waited for these.
-async fn lanes_behind(tx: &DatabaseTransaction, items: &[Item]) -> Result<Vec<ConversationId>> {
+async fn lanes_behind(db: &impl ConnectionTrait, items: &[Item]) -> Result<Vec<ConversationId>> {
     Ok(message::Entity::find()
         .select_only()
         .column(message::Column::ConversationId)
@@ -278,6 +294,6 @@ async fn lanes_behind(tx: &DatabaseTransaction, items: &[Item]) -> Result<Vec<Co
         .filter(message::Column::ConversationId.is_in(items.iter().map(|item| item.row.conversation_id)))
         .filter(in_lane())
         .into_tuple()
-        .all(tx)
+        .all(db)
         .await?)
 }

@@ -6,16 +6,18 @@ use bellhop_domain::problem::Problem;
 use bellhop_domain::provider_error::{ErrorClass, ProviderError};
 use bellhop_domain::rights::Right;
 use bellhop_domain::{BatchId, ConnectionId, MessageStatus};
-use bellhop_entity::{batch, batch_chunk, message};
+use bellhop_entity::{batch, batch_chunk, message, outbox};
+use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, Statement,
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use serde_json::json;
 
 use super::chunk::{lanes_of, open};
+use super::mend::make_chunks;
 use super::receive::told;
 use super::view::BatchView;
 use crate::app::App;
@@ -36,8 +38,11 @@ pub(crate) struct RetryPolicy {
 impl RetryPolicy {
     /// Whether the batch allows no attempt after this many. What WhatsApp refuses as too fast does
     /// not count: it says nothing about the recipient.
-    pub fn is_spent(&self, attempts: i32, error: &ProviderError) -> bool {
-        self.max_attempts.is_some_and(|max| attempts >= max) && !error.is_about_pace()
+    ///
+    /// `refusals` counts those that do, this one included.
+    pub fn is_spent(&self, refusals: usize, error: &ProviderError) -> bool {
+        let max = self.max_attempts.and_then(|max| usize::try_from(max).ok());
+        max.is_some_and(|max| refusals >= max) && !error.is_about_pace()
     }
 
     /// The delay that the caller asked for; refusals about the pace keep the table's own.
@@ -159,16 +164,7 @@ impl App {
             let message = format!("The batch is {}; that does not allow it.", row.status);
             return Err(Error::with(Problem::BatchState, message, json!({"status": row.status})));
         };
-        let again = message::Entity::update_many()
-            .col_expr(message::Column::Status, Expr::value(MessageStatus::Queued))
-            .col_expr(message::Column::DueAt, Expr::value(real_now()))
-            .col_expr(message::Column::Seq, Expr::value(None::<i64>))
-            .filter(message::Column::BatchId.eq(id))
-            .filter(message::Column::BatchChunk.is_not_null())
-            .filter(message::Column::Status.eq(MessageStatus::Failed))
-            .exec(&tx)
-            .await?;
-        if again.rows_affected > 0 {
+        if queue_failed(&tx, &row).await? > 0 {
             make_chunks(&tx, id).await?;
             let row = put(&tx, row, status, |new| new.finished_at = Set(None)).await?;
             open(&tx, id, lanes_of(row.messages_per_second)).await?;
@@ -193,9 +189,12 @@ impl App {
             .into_tuple()
             .all(self.db.reader())
             .await?;
-        let mut changed = 0;
+        let mut changed = self.mend_batches().await?;
         for id in due {
-            changed += usize::from(self.begin_batch(id).await?);
+            match self.begin_batch(id).await {
+                Ok(begun) => changed += usize::from(begun),
+                Err(error) => tracing::error!(batch = %id, %error, "scheduled batch not begun"),
+            }
         }
         let silent: Vec<BatchId> = batch::Entity::find()
             .select_only()
@@ -207,9 +206,13 @@ impl App {
             .all(self.db.reader())
             .await?;
         for id in silent {
-            if self.discard_batch(id, true).await? {
-                tracing::warn!(batch = %id, "a batch that was never handed in whole was removed");
-                changed += 1;
+            match self.discard_batch(id, true).await {
+                Ok(true) => {
+                    tracing::warn!(batch = %id, "a batch that was never handed in whole was removed");
+                    changed += 1;
+                }
+                Ok(false) => {}
+                Err(error) => tracing::error!(batch = %id, %error, "abandoned batch not removed"),
             }
         }
         Ok(changed)
@@ -239,26 +242,42 @@ async fn begin(tx: &DatabaseTransaction, row: &batch::Model) -> Result<()> {
     open(tx, row.id, lanes_of(row.messages_per_second)).await
 }
 
+/// Queues what failed. Not those who do not want it: they are never asked again.
+async fn queue_failed(tx: &DatabaseTransaction, row: &batch::Model) -> Result<u64> {
+    use message::Column;
+    let wanted = "(failure IS NULL OR CAST(failure ->> 'code' AS TEXT) <> '131050')";
+    let again = message::Entity::update_many()
+        .col_expr(Column::Status, Expr::value(MessageStatus::Queued))
+        .col_expr(Column::DueAt, Expr::value(real_now()))
+        .col_expr(Column::Seq, Expr::value(None::<i64>))
+        // Also those that had left their chunk.
+        .col_expr(Column::BatchChunk, Expr::col(Column::BatchLine).div(row.chunk_size))
+        .col_expr(Column::FailedAt, Expr::value(None::<DateTime<Utc>>))
+        .col_expr(Column::Failure, Expr::value(None::<serde_json::Value>))
+        .filter(Column::BatchId.eq(row.id))
+        .filter(Column::Status.eq(MessageStatus::Failed))
+        .filter(Expr::cust(wanted))
+        .exec(tx)
+        .await?;
+    Ok(again.rows_affected)
+}
+
 async fn cancel_messages(tx: &DatabaseTransaction, id: BatchId) -> Result<()> {
     message::Entity::update_many()
         .col_expr(message::Column::Status, Expr::value(MessageStatus::Cancelled))
         .filter(message::Column::BatchId.eq(id))
-        .filter(message::Column::BatchChunk.is_not_null())
         .filter(message::Column::Status.is_in([MessageStatus::Queued, MessageStatus::Scheduled]))
         .exec(tx)
         .await?;
+    // Those that were to go out on their own, after a doubt.
+    let cancelled = Query::select()
+        .column(message::Column::Id)
+        .from(message::Entity)
+        .and_where(message::Column::BatchId.eq(id))
+        .and_where(message::Column::Status.eq(MessageStatus::Cancelled))
+        .to_owned();
+    outbox::Entity::delete_many().filter(outbox::Column::MessageId.in_subquery(cancelled)).exec(tx).await?;
     batch_chunk::Entity::delete_many().filter(batch_chunk::Column::BatchId.eq(id)).exec(tx).await?;
-    Ok(())
-}
-
-/// Chunks for all that is queued.
-async fn make_chunks(tx: &DatabaseTransaction, id: BatchId) -> Result<()> {
-    let sql = "INSERT INTO batch_chunks (batch_id, number) \
-               SELECT DISTINCT batch_id, batch_chunk FROM messages \
-               WHERE batch_id = $1 AND batch_chunk IS NOT NULL AND status = 'queued' \
-               ON CONFLICT DO NOTHING";
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [id.into()]);
-    tx.execute_raw(statement).await?;
     Ok(())
 }
 

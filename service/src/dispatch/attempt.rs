@@ -51,7 +51,13 @@ impl App {
             return Ok(Pass::Waits);
         };
         let Check::Go(prepared) = check(self.db.reader(), &row, self.now()).await? else {
-            return self.end_untried(claim).await;
+            return match self.fall_back(&row).await? {
+                // Looked at again at once, as the template.
+                true => {
+                    self.give_back(claim, Duration::ZERO).await.map(|()| Pass::Settled(row.conversation_id))
+                }
+                false => self.end_untried(claim).await,
+            };
         };
         let connection = self.connection(row.connection_id).await?;
         if let Some(delay) = self.wait_for_place(claim, (&connection, &prepared.recipient)).await {

@@ -56,11 +56,13 @@ async fn record(
         Answer::Refused(_) | Answer::NeverSent { .. } => batch::retry_policy(tx, &row).await?,
         Answer::Accepted(_) | Answer::Unknown { .. } => None,
     };
-    let row = match change_for(&row, (attempt, nth, policy), answer) {
+    let refusals = if policy.is_some() { refusals(tx, attempt.message).await? } else { 0 };
+    let row = match change_for(&row, (attempt, nth, policy.map(|policy| (policy, refusals))), answer) {
         Some(change) => settle(tx, scope, row, change).await?,
         None => row,
     };
     let row = if row.status == MessageStatus::Queued && policy.is_some_and(|policy| policy.cancelled) {
+        batch::forget(tx, &row).await?;
         settle(tx, scope, row, Change::to(MessageStatus::Cancelled, Evidence::Dispatch)).await?
     } else {
         row
@@ -101,6 +103,21 @@ async fn in_a_row(tx: &DatabaseTransaction, this: AttemptRef, answer: &Answer) -
     Ok(1 + i32::try_from(before.iter().take_while(same).count()).unwrap_or(i32::MAX - 1))
 }
 
+/// A batch's policy, and how many refusals count for it.
+type Policy = (RetryPolicy, usize);
+
+/// Refusals of a message that say something about it, this one included.
+async fn refusals(tx: &DatabaseTransaction, message: MessageId) -> Result<usize> {
+    let refused = attempt::Entity::find()
+        .filter(attempt::Column::MessageId.eq(message))
+        .filter(attempt::Column::Outcome.eq(AttemptOutcome::Refused))
+        .all(tx)
+        .await?;
+    let errors =
+        refused.into_iter().filter_map(|row| serde_json::from_value::<ProviderError>(row.error?).ok());
+    Ok(errors.filter(|error| !error.is_about_pace()).count())
+}
+
 /// The longest row of refusals that still lengthens the gap.
 const LOOK_BACK: u64 = 20;
 
@@ -116,7 +133,7 @@ fn facts(answer: &Answer) -> (AttemptOutcome, Option<&str>, Option<serde_json::V
 /// What the answer means for the message; `None` when it says nothing about its present state.
 fn change_for(
     row: &message::Model,
-    (attempt, nth, policy): (AttemptRef, i32, Option<RetryPolicy>),
+    (attempt, nth, policy): (AttemptRef, i32, Option<Policy>),
     answer: &Answer,
 ) -> Option<Change> {
     match answer {
@@ -152,16 +169,16 @@ fn change_for(
 
 fn after_refusal(
     row: &message::Model,
-    (nth, policy): (i32, Option<RetryPolicy>),
+    (nth, policy): (i32, Option<Policy>),
     error: &ProviderError,
 ) -> Change {
-    if policy.is_some_and(|policy| policy.is_spent(row.attempt, error)) {
+    if policy.is_some_and(|(policy, refusals)| policy.is_spent(refusals, error)) {
         return Change::failed(error.clone(), Evidence::Dispatch);
     }
     match retry::after_refusal(error.class(), nth, rand::random()) {
         AfterRefusal::GiveUp => Change::failed(error.clone(), Evidence::Dispatch),
         AfterRefusal::RetryIn(delay) => {
-            let delay = policy.and_then(|policy| policy.delay(error)).unwrap_or(delay);
+            let delay = policy.and_then(|(policy, _)| policy.delay(error)).unwrap_or(delay);
             // The provider knows best how long it wants to be left alone.
             requeue(row, error.clone(), delay.max(error.retry_after.unwrap_or_default()))
         }

@@ -218,7 +218,13 @@ pub(crate) async fn attach(
 ) -> Result<()> {
     let phone = sender.wa_id.as_deref().and_then(|wa_id| PhoneNumber::from_wa_id(wa_id).ok());
     let (by_number, by_bsuid) = holders(tx, scope, phone.as_ref(), sender.bsuid.as_deref()).await?;
-    let mut guest = super::lock(tx, scope.property, guest).await?.id;
+    // All in the order of their ids, as everybody locks them.
+    let mut all: Vec<GuestId> = [Some(guest), by_number, by_bsuid].into_iter().flatten().collect();
+    all.sort_unstable();
+    for id in all {
+        super::lock(tx, scope.property, id).await?;
+    }
+    let mut guest = super::find(tx, scope.property, guest).await?.id;
     for other in [by_number, by_bsuid].into_iter().flatten() {
         if other != guest {
             guest = merge::join(tx, scope, guest, other).await?;

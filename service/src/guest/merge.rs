@@ -82,6 +82,13 @@ async fn move_conversations(
     gone: GuestId,
     moved: &mut Moved,
 ) -> Result<()> {
+    // All of both in the order of their ids, as everybody locks them.
+    conversation::Entity::find()
+        .filter(conversation::Column::GuestId.is_in([kept, gone]))
+        .order_by_asc(conversation::Column::Id)
+        .lock_exclusive()
+        .all(tx)
+        .await?;
     let theirs = conversation::Entity::find()
         .filter(conversation::Column::GuestId.eq(gone))
         .filter(conversation::Column::MergedInto.is_null())

@@ -31,10 +31,6 @@ pub(super) async fn apply(
     // An answer that is not stored yet may bring the wamid: the status waits for it.
     let Some(attempt) = attempt else { return Ok(()) };
     let Some(row) = lock_own(tx, connection.id, attempt).await? else { return Ok(()) };
-    let past_sent = matches!(update.status, DeliveryStatus::Delivered | DeliveryStatus::Read);
-    if row.quiet && past_sent && row.status == MessageStatus::Sent {
-        return Ok(());
-    }
     let held = row.status.holds_the_lane();
     let guest = row.guest_id;
     let row = apply_to(tx, scope, row, attempt, &update).await?;
@@ -169,10 +165,15 @@ async fn apply_to(
     update: &StatusUpdate,
 ) -> Result<message::Model> {
     let failed = update.status == DeliveryStatus::Failed;
+    // A quiet one's way ends at `sent`; what came after it proves just that.
+    let status = match update.status {
+        DeliveryStatus::Delivered | DeliveryStatus::Read if row.quiet => DeliveryStatus::Sent,
+        status => status,
+    };
     // `sent` that comes after this attempt's own `failed` is late, not news.
     let known = find_attempt(tx, attempt).await?;
     let was_failed = known.as_ref().is_some_and(|known| known.outcome == AttemptOutcome::Failed);
-    if update.status == DeliveryStatus::Sent && was_failed {
+    if status == DeliveryStatus::Sent && was_failed {
         return Ok(row);
     }
     let outcome = if failed { AttemptOutcome::Failed } else { AttemptOutcome::Sent };
@@ -191,7 +192,7 @@ async fn apply_to(
         at: Some(update.timestamp),
         wamid: Some(update.wamid.clone()),
         failure: update.error.clone(),
-        ..Change::to(update.status.message_status(), Evidence::Echo)
+        ..Change::to(status.message_status(), Evidence::Echo)
     };
     let row = settle(tx, scope, row, change).await?;
     flag_double(tx, scope, row).await

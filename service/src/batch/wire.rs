@@ -1,0 +1,115 @@
+//! The calls of a group, each at its place.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bellhop_domain::MessageId;
+use bellhop_domain::answer::Answer;
+use bellhop_domain::attempt::AttemptRef;
+use bellhop_domain::ports::{BatchAsk, BatchPlace, Outbound};
+use bellhop_entity::message;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::task::TaskTracker;
+
+use super::exposure::Exposed;
+use super::lane::AHEAD;
+use super::prepare::Prepared;
+use crate::app::App;
+use crate::connection::OpenConnection;
+use crate::db::real_now;
+use crate::failpoint;
+
+/// A place that was missed by more is not used: those who were held up together would leave together.
+const LATE: Duration = Duration::from_millis(100);
+
+/// A message that has a place.
+pub(super) struct Going {
+    pub prepared: Prepared,
+    /// From the limiter's answer on.
+    pub after: Duration,
+}
+
+impl App {
+    /// Calls the provider for each at its place, in tasks of their own.
+    pub(super) fn call_each(
+        &self,
+        went: Vec<message::Model>,
+        going: Vec<Going>,
+        (connection, asked): (&Arc<OpenConnection>, Instant),
+        (calls, mut room, mut exposed): (&TaskTracker, OwnedSemaphorePermit, Exposed),
+    ) {
+        let mut going: HashMap<MessageId, Going> =
+            going.into_iter().map(|going| (going.prepared.id, going)).collect();
+        for row in went {
+            let Some(Going { prepared, after }) = going.remove(&row.id) else { continue };
+            let (app, connection) = (self.clone(), Arc::clone(connection));
+            let (room, exposed) = (room.split(1), exposed.one());
+            calls.spawn(self.tasks.track_future(async move {
+                let answer = app.call_at(&row, &prepared, &connection, (asked + after, exposed)).await;
+                let exposed = app.exposure.answered();
+                app.recorder.submit(&app, (row, prepared.known), answer).await;
+                drop((room, exposed));
+            }));
+        }
+    }
+
+    async fn call_at(
+        &self,
+        row: &message::Model,
+        prepared: &Prepared,
+        connection: &OpenConnection,
+        (place, exposed): (Instant, Exposed),
+    ) -> Answer {
+        if place.elapsed() <= LATE {
+            tokio::time::sleep_until(place.into()).await;
+            // From here on it is on the wire.
+            drop(exposed);
+        } else {
+            drop(exposed);
+            if !self.another_place(row, prepared, connection).await {
+                let reason = "its place among the number's messages was missed".to_owned();
+                return Answer::NeverSent { reason };
+            }
+        }
+        let attempt = AttemptRef { message: row.id, number: row.attempt };
+        let left = row.lease_until.and_then(|until| (until - real_now()).to_std().ok());
+        let margin = (self.config.lease / 5).min(Duration::from_secs(2));
+        let deadline = left.and_then(|left| left.min(self.config.lease).checked_sub(margin));
+        let Some(deadline) = deadline.filter(|left| !left.is_zero()) else {
+            return Answer::NeverSent { reason: "the lease was nearly over".to_owned() };
+        };
+        failpoint::here("call_before");
+        let (recipient, body) = (prepared.recipient.clone(), prepared.body.clone());
+        let answer = self.call_provider(connection, &Outbound { recipient, body, attempt, deadline }).await;
+        failpoint::here("call_answered");
+        answer
+    }
+
+    /// Waits for another place, within the same limits as the one that was missed. `false` when there
+    /// is none for a quarter of the lease.
+    async fn another_place(
+        &self,
+        row: &message::Model,
+        prepared: &Prepared,
+        connection: &OpenConnection,
+    ) -> bool {
+        let Some(batch) = row.batch_id else { return false };
+        let recipients = std::slice::from_ref(&prepared.recipient);
+        let (connection, pace) = (connection.id, connection.pace);
+        let ask = BatchAsk { batch, batch_pace: None, connection, pace, recipients, ahead: AHEAD };
+        let deadline = Instant::now() + self.config.lease / 4;
+        while Instant::now() < deadline {
+            let permit = self.ports.limiter.acquire_group(&ask).await;
+            match permit.places.first() {
+                Some(BatchPlace::After(after)) => {
+                    tokio::time::sleep(*after).await;
+                    return true;
+                }
+                Some(BatchPlace::NotYet) => tokio::time::sleep(permit.again).await,
+                Some(BatchPlace::RecipientBusy(_)) | None => return false,
+            }
+        }
+        false
+    }
+}
