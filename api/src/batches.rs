@@ -17,6 +17,7 @@ use serde_json::json;
 use crate::auth::{Authorized, ReadConversations, SendMessages};
 use crate::batch::{AcceptedBatch, Batch, BatchSend, Recipient, Refusal};
 use crate::body::JsonBody;
+use crate::deadline::Progress;
 use crate::envelope::ApiError;
 use crate::export::{self, Format, Listed};
 use crate::list::List;
@@ -61,7 +62,7 @@ async fn hand_in(
     app: &App,
     caller: &Caller,
     options: BatchOptions,
-    lines: Vec<Line>,
+    (lines, progress): (Vec<Line>, Option<Progress>),
 ) -> Result<BatchAnswer, ApiError> {
     let mut reception = match app.open_batch(caller, options).await? {
         Opened::Made(view) => return Ok(BatchAnswer::of(view, Vec::new())),
@@ -75,6 +76,9 @@ async fn hand_in(
                 tracing::warn!(error = %failed, "a batch was not taken back");
             }
             return Err(error.into());
+        }
+        if let Some(progress) = &progress {
+            progress.made();
         }
     }
     let (view, refusals) = reception.finish().await?;
@@ -108,11 +112,12 @@ impl Batches {
         body: JsonBody<BatchSend>,
     ) -> Result<BatchAnswer, ApiError> {
         let idempotency_key = body.idempotency_key(key.as_deref())?;
+        let progress = body.progress;
         let (options, lines) = body.value.read()?;
         if lines.len() > JSON_MAX {
             return Err(too_many(lines.len()));
         }
-        hand_in(&auth.app, &auth.caller, BatchOptions { idempotency_key, ..options }, lines).await
+        hand_in(&auth.app, &auth.caller, BatchOptions { idempotency_key, ..options }, (lines, progress)).await
     }
 
     /// Send to many, as a file

@@ -14,6 +14,7 @@ use poem_openapi::types::ParseFromJSON;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, impl_apirequest_for_payload};
 use serde_json::{Value, json};
 
+use crate::deadline::Progress;
 use crate::envelope::ApiError;
 use crate::openapi;
 
@@ -23,6 +24,8 @@ pub struct JsonBody<T> {
     pub value: T,
     raw: Vec<u8>,
     path: String,
+    /// By which a request that works for long says so.
+    pub progress: Option<Progress>,
 }
 
 impl<T> JsonBody<T> {
@@ -57,7 +60,7 @@ impl<T: ParseFromJSON> ParsePayload for JsonBody<T> {
         let raw = <Vec<u8> as FromRequest>::from_request(request, body).await?;
         let value = parse(&raw)?;
         let path = request.original_uri().path().to_owned();
-        Ok(Self { value, raw, path })
+        Ok(Self { value, raw, path, progress: request.data::<Progress>().cloned() })
     }
 }
 

@@ -43,14 +43,15 @@ pub async fn hand_in_surely(api: &Api, body: &Value, key: &str) -> String {
 /// The batch when none of it is queued or on the wire, at most `patience` from now.
 pub async fn until_completed(api: &Api, id: &str, patience: Duration) -> Value {
     let deadline = tokio::time::Instant::now() + patience;
+    let mut last = Value::Null;
     loop {
-        let answer = api.try_ask(Method::GET, &format!("/batches/{id}"), None, &[]).await;
-        if let Ok(answer) = answer
-            && answer.body["status"] == "completed"
-        {
-            return answer.body;
+        if let Ok(answer) = api.try_ask(Method::GET, &format!("/batches/{id}"), None, &[]).await {
+            if answer.body["status"] == "completed" {
+                return answer.body;
+            }
+            last = answer.body;
         }
-        assert!(tokio::time::Instant::now() < deadline, "{id} was never completed");
+        assert!(tokio::time::Instant::now() < deadline, "was never completed: {last}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

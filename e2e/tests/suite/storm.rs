@@ -150,23 +150,33 @@ async fn a_batch_survives_a_provider_that_refuses_hangs_and_hangs_up() {
     .await;
 }
 
-/// 20 s of kills at random moments, of both workers by turns.
+/// How many recipients, for how long: `make torture` has time for more.
+fn ordeal() -> (usize, Duration) {
+    match std::env::var_os("BELLHOP_TORTURE") {
+        Some(_) => (10_000, Duration::from_secs(60)),
+        None => (2_000, Duration::from_secs(20)),
+    }
+}
+
+/// Kills at random moments, of both workers by turns.
 #[tokio::test]
-async fn twenty_seconds_of_random_kills() {
+async fn killed_at_random_moments_the_workers_lose_and_double_nothing() {
+    let (recipients, length) = ordeal();
     let Some(services) = unless_embedded().await else { return };
     let mut fleet = Fleet::start(Home::on_services(services).await, (1, 2), &SHORT).await;
-    let pace = json!({"rate_limit": {"messages_per_second": 100, "batch_size": 50}});
-    let id = hand_in_surely(&fleet.staff[0], &to_guests(0..2_000, pace), "storm").await;
-    let end = Instant::now() + Duration::from_secs(20);
+    // Slow enough to last.
+    let pace = json!({"rate_limit": {"messages_per_second": recipients / 20, "batch_size": 50}});
+    let id = hand_in_surely(&fleet.staff[0], &to_guests(0..recipients, pace), "storm").await;
+    let end = Instant::now() + length;
     let mut kills = 0;
     while Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(300 + rand_ms(1_500))).await;
         fleet.replace_worker(0).await;
         kills += 1;
     }
-    until_completed(&fleet.staff[0], &id, PATIENCE).await;
-    let in_doubt = compare(&fleet.staff[0], &fleet.phones, &id, 2_000).await;
-    println!("{kills} kills, {} in doubt at the end", in_doubt.len());
+    until_completed(&fleet.staff[0], &id, PATIENCE + length * 3).await;
+    let in_doubt = compare(&fleet.staff[0], &fleet.phones, &id, recipients).await;
+    println!("{recipients} recipients, {kills} kills: {} in doubt at the end", in_doubt.len());
     assert!(in_doubt.len() <= kills * 64);
     ledger::settle(&fleet.staff[0], &fleet.phones, &in_doubt).await;
     assert!(fleet.phones.ledger_of(&guest(0)).await.len() == 1);
