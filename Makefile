@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run test services check openapi measure bench cargo
+.PHONY: run test services check openapi torture measure bench cargo
 
 run: cargo
 	$(CARGO) run --bin bellhop
@@ -23,6 +23,11 @@ check: cargo
 openapi: cargo
 	$(CARGO) run --quiet --bin bellhop -- openapi > openapi.yaml.new
 	mv openapi.yaml.new openapi.yaml
+
+# Death at every named place and at random moments, for longer than `make test` has time.
+torture: cargo services
+	BELLHOP_TORTURE=1 BELLHOP_TEST_PAIR=services $(CARGO) test --package bellhop-e2e --test suite -- \
+	  --nocapture --test-threads=1 deaths:: storm::
 
 # Start-up time and idle memory of a release build; see docs/OPERATIONS.md.
 measure: cargo

@@ -23,7 +23,7 @@ pub use simulator::Phones;
 use std::time::Duration;
 
 /// How long anything may take before a test gives up. Generous: the machines are small and shared.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks again until the answer is `Some`; panics with `what` when patience ends.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {

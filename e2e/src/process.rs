@@ -91,11 +91,19 @@ impl BellhopProcess {
         self.child.kill().await.expect("the process is killed");
     }
 
-    /// Waits until it dies by itself, as a fail point makes it.
-    pub async fn died(mut self, patience: std::time::Duration) {
-        let ended = tokio::time::timeout(patience, self.child.wait()).await;
-        let status = ended.expect("it never came to its fail point").expect("a child");
-        assert!(!status.success(), "{status}");
+    /// Waits until it dies by itself, as a fail point makes it. `false` when it does not: then it is
+    /// killed where it is.
+    pub async fn died(mut self, patience: std::time::Duration) -> bool {
+        match tokio::time::timeout(patience, self.child.wait()).await {
+            Ok(status) => {
+                assert!(!status.expect("a child").success());
+                true
+            }
+            Err(_) => {
+                self.kill().await;
+                false
+            }
+        }
     }
 
     /// SIGTERM, and the exit that follows.

@@ -40,8 +40,8 @@ async fn hand_in(process: &BellhopProcess) -> Option<String> {
 }
 
 /// Lets the process die at one place in the middle of a batch, starts it again without, and
-/// compares. How many were in doubt right after.
-async fn die_at(place: &str, nth: usize, silent: bool) -> usize {
+/// compares. How many were in doubt right after, and whether it came to the place.
+async fn die_at(place: &str, nth: usize, silent: bool) -> (usize, bool) {
     let phones = Phones::start(1).await;
     unlimited(&phones).await;
     if silent {
@@ -61,20 +61,20 @@ async fn die_at(place: &str, nth: usize, silent: bool) -> usize {
         // A single send beside the batch takes these.
         process.api.try_ask(Method::POST, "/templates/send", Some(&single()), &[]).await.ok();
     }
-    process.died(Duration::from_secs(20)).await;
+    let died = process.died(Duration::from_secs(30)).await;
     let process = BellhopProcess::start(&home, &phones.url, &SETTINGS).await;
     if id.is_none() {
         id = Some(eventually("the batch to be accepted", || hand_in(&process)).await);
     }
     let id = id.unwrap();
-    let done = batch::until_completed(&process.api, &id, Duration::from_secs(60)).await;
+    let done = batch::until_completed(&process.api, &id, Duration::from_secs(180)).await;
     let in_doubt = usize::try_from(done["counts"]["in_doubt"].as_u64().unwrap()).unwrap();
     let doubtful = batch::compare(&process.api, &phones, &id, RECIPIENTS).await;
     if !silent {
         ledger::settle(&process.api, &phones, &doubtful).await;
     }
     process.kill().await;
-    in_doubt
+    (in_doubt, died)
 }
 
 fn single() -> Value {
@@ -92,18 +92,25 @@ async fn at_every_named_place_nobody_is_lost_or_doubled() {
     let places = places.map(|place| (place, nth(place))).chain([("chunk_left", CHUNKS)]);
     let deaths = places.map(|(place, nth)| async move { (place, die_at(place, nth, false).await) });
     let mut deaths = futures_util::stream::iter(deaths).buffer_unordered(3);
-    while let Some((place, in_doubt)) = deaths.next().await {
+    let mut passed_by = Vec::new();
+    while let Some((place, (in_doubt, died))) = deaths.next().await {
         println!("{place}: {in_doubt} in doubt when it was completed");
         assert!(in_doubt <= DOUBT_MAX, "{place}: {in_doubt}");
+        if !died {
+            passed_by.push(place);
+        }
     }
+    // On a busy machine a lane may give up its turn before it comes to one of them.
+    assert!(passed_by.len() <= 2, "nobody came to {passed_by:?}");
+    println!("killed elsewhere, because nobody came there: {passed_by:?}");
 }
 
 /// In silence every doubt stays one, so that none can hide: the bound is tested on all of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn in_silence_no_more_is_in_doubt_than_a_group_and_the_open_calls() {
     for (place, nth) in [("group_begun", 2), ("call_answered", 30), ("answers_before_commit", 2)] {
-        let in_doubt = die_at(place, nth, true).await;
+        let (in_doubt, died) = die_at(place, nth, true).await;
         println!("{place}: {in_doubt} in doubt");
-        assert!(in_doubt > 0 && in_doubt <= DOUBT_MAX, "{place}: {in_doubt}");
+        assert!(died && in_doubt > 0 && in_doubt <= DOUBT_MAX, "{place}: {in_doubt}");
     }
 }

@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::json;
 
 const SHORT: [(&str, &str); 1] = [("BELLHOP_SEND_LEASE_SECONDS", "1")];
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 #[tokio::test]
 async fn workers_are_killed_and_the_queues_deleted_and_everybody_gets_it_once() {
