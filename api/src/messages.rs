@@ -270,6 +270,18 @@ impl Messages {
         Ok(Json(auth.app.cancel(&auth.caller, message_id.0).await?.into()))
     }
 
+    /// Send a failed message again
+    ///
+    /// `GET messages?status=failed` lists them. A text needs an open window, as the first time.
+    #[oai(path = "/messages/:message_id/retry", method = "post", operation_id = "retry_message")]
+    async fn retry(
+        &self,
+        auth: Authorized<SendMessages>,
+        message_id: Path<MessageId>,
+    ) -> Result<Json<Message>, ApiError> {
+        Ok(Json(auth.app.retry(&auth.caller, message_id.0).await?.into()))
+    }
+
     /// Decide about a message in doubt
     ///
     /// A message is in doubt when the connection broke during its send: WhatsApp may or may not

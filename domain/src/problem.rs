@@ -73,6 +73,8 @@ problems! {
         ["Read the batch's present status"];
     NotScheduled = "MESSAGE_NOT_SCHEDULED", 409, "The message is on its way or has ended, so it cannot be cancelled.",
         ["Read the message's present status"];
+    NotFailed = "MESSAGE_NOT_FAILED", 409, "The message has not failed, so there is nothing to send again.",
+        ["Read the message's present status"];
     IdempotencyKeyInFlight = "IDEMPOTENCY_KEY_IN_FLIGHT", 409, "The first request with this Idempotency-Key is still being worked on.",
         ["Send the same request again in a few seconds"];
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413, "The request is larger than the limit.",

@@ -25,7 +25,8 @@ pub fn use_programs_in(folder: &Path) {
 pub fn binary(name: &str) -> PathBuf {
     let folder = PROGRAMS.get_or_init(|| {
         let built = std::process::Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--workspace", "--bins"])
+            // With the tests, or cargo would choose other features of the libraries, and build them anew.
+            .args(["build", "--quiet", "--workspace", "--bins", "--tests"])
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
             .status()
             .expect("cargo runs");

@@ -153,8 +153,10 @@ fn templates() -> TableCreateStatement {
 }
 
 fn indexes() -> Vec<IndexCreateStatement> {
+    // The key before the kind: most look-ups name one key and several kinds, and the other order would
+    // walk the whole property for them.
     let one_holder =
-        unique("guest_identifiers_one_holder", "guest_identifiers", &["property_id", "kind", "match_key"])
+        unique("guest_identifiers_one_holder", "guest_identifiers", &["property_id", "match_key", "kind"])
             .and_where(Expr::col(Alias::new("ended_at")).is_null())
             .take();
     vec![
@@ -162,7 +164,7 @@ fn indexes() -> Vec<IndexCreateStatement> {
         unique("connections_number", "connections", &["phone_number_id"]),
         index("connections_property", "connections", &["property_id"]),
         one_holder,
-        index("guest_identifiers_guest", "guest_identifiers", &["guest_id"]),
+        index("guest_identifiers_guest", "guest_identifiers", &["guest_id", "kind"]),
         unique("templates_language", "templates", &["connection_id", "name", "language"]),
         index("templates_property", "templates", &["property_id", "name"]),
     ]

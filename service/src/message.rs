@@ -22,6 +22,7 @@ use crate::dispatch::{Change, settle};
 use crate::error::{Error, Result};
 use crate::event::Scope;
 use crate::page::{Page, PageRequest};
+use crate::schedule;
 
 #[derive(Debug, Clone)]
 pub struct MessageView {
@@ -208,6 +209,25 @@ impl App {
         let change = Change { failure, ..Change::to(to, Evidence::Decision) };
         let scope = Scope { property: caller.property_id, at: self.now() };
         let row = settle(&tx, scope, row, change).await?;
+        tx.commit().await?;
+        self.start_lane(row.conversation_id);
+        Ok(row.into())
+    }
+
+    /// Sends a message again that failed; it goes out on its own, whatever it came from.
+    pub async fn retry(&self, caller: &Caller, id: MessageId) -> Result<MessageView> {
+        caller.require(Right::SendMessages)?;
+        let tx = self.db.begin().await?;
+        find(&tx, caller.property_id, id).await?;
+        let (mut conversation, row) = schedule::lock_with_conversation(&tx, id).await?;
+        if row.status != MessageStatus::Failed {
+            let details = json!({"status": row.status});
+            return Err(Error::with(Problem::NotFailed, Problem::NotFailed.row().meaning, details));
+        }
+        let scope = Scope { property: caller.property_id, at: self.now() };
+        // One of a batch may have failed before it had a place.
+        let row = schedule::take_place(&tx, scope, &mut conversation, row).await?;
+        let row = settle(&tx, scope, row, Change::to(MessageStatus::Queued, Evidence::Decision)).await?;
         tx.commit().await?;
         self.start_lane(row.conversation_id);
         Ok(row.into())

@@ -4,7 +4,7 @@ use bellhop_domain::problem::Problem;
 use bellhop_domain::rights::Right;
 use bellhop_domain::status::Evidence;
 use bellhop_domain::{MessageId, MessageStatus};
-use bellhop_entity::message;
+use bellhop_entity::{conversation as entity, message};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -62,17 +62,12 @@ impl App {
 
     async fn begin_one(&self, id: MessageId) -> Result<bool> {
         let tx = self.db.begin().await?;
-        let Some(seen) = message::Entity::find_by_id(id).one(&tx).await? else { return Ok(false) };
-        let scope = Scope { property: seen.property_id, at: self.now() };
-        // In the order in which everybody locks: guest, conversation, message.
-        guest::lock(&tx, seen.property_id, seen.guest_id).await?;
-        let mut conversation = conversation::lock(&tx, seen.property_id, seen.conversation_id).await?;
-        let row = lock(&tx, id).await?;
+        let (mut conversation, row) = lock_with_conversation(&tx, id).await?;
+        let scope = Scope { property: row.property_id, at: self.now() };
         if row.status != MessageStatus::Scheduled {
             return Ok(false);
         }
-        let seq = touch(&tx, scope, &mut conversation, Touch::default()).await?;
-        let row = take_place(&tx, row, seq).await?;
+        let row = take_place(&tx, scope, &mut conversation, row).await?;
         let row = settle(&tx, scope, row, Change::to(MessageStatus::Queued, Evidence::Dispatch)).await?;
         tx.commit().await?;
         self.start_lane(row.conversation_id);
@@ -100,7 +95,28 @@ impl App {
     }
 }
 
-async fn take_place(tx: &DatabaseTransaction, row: message::Model, seq: i64) -> Result<message::Model> {
+/// A message with its conversation, in the order in which everybody locks: guest, conversation, message.
+pub(crate) async fn lock_with_conversation(
+    tx: &DatabaseTransaction,
+    id: MessageId,
+) -> Result<(entity::Model, message::Model)> {
+    let seen = message::Entity::find_by_id(id).one(tx).await?.ok_or_else(|| Error::not_found("message"))?;
+    guest::lock(tx, seen.property_id, seen.guest_id).await?;
+    let conversation = conversation::lock(tx, seen.property_id, seen.conversation_id).await?;
+    Ok((conversation, lock(tx, id).await?))
+}
+
+/// Gives a message the next place in its locked conversation, if it has none.
+pub(crate) async fn take_place(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    conversation: &mut entity::Model,
+    row: message::Model,
+) -> Result<message::Model> {
+    if row.seq.is_some() {
+        return Ok(row);
+    }
+    let seq = touch(tx, scope, conversation, Touch::default()).await?;
     let mut new = row.into_active_model();
     new.seq = Set(Some(seq));
     Ok(new.update(tx).await?)

@@ -244,6 +244,25 @@ async fn one_bad_recipient_stops_nobody_else_and_a_busy_one_waits_alone() {
 }
 
 #[tokio::test]
+async fn a_failed_message_is_listed_and_can_be_sent_again() {
+    let hotel = Hotel::open().await;
+    hotel.phones.guest(json!({"phone": guest(1), "on_whatsapp": false})).await;
+    let body = json!({"guest_phone": guest(1), "template_name": "hello_world", "language": "en_US"});
+    let sent = hotel.staff.post("/templates/send", &body).await.expect(202);
+    let id = sent["message_id"].as_str().unwrap();
+    hotel.staff.until(id, &["failed"]).await;
+    let failed = hotel.staff.get("/messages?status=failed").await.expect(200);
+    assert_eq!(failed["data"][0]["message_id"], id);
+    hotel.phones.guest(json!({"phone": guest(1), "on_whatsapp": true})).await;
+    hotel.staff.post(&format!("/messages/{id}/retry"), &json!({})).await.expect(200);
+    hotel.staff.until(id, &["read"]).await;
+    let again = hotel.staff.post(&format!("/messages/{id}/retry"), &json!({})).await;
+    assert_eq!(again.refused(409), "MESSAGE_NOT_FAILED");
+    assert_eq!(hotel.phones.ledger_of(&guest(1)).await.len(), 1);
+    hotel.close().await;
+}
+
+#[tokio::test]
 async fn a_restricted_number_stops_its_batches_until_staff_go_on() {
     let hotel = Hotel::open().await;
     hotel.phones.faults(json!({"send_error": {"code": 131048, "times": 1}})).await;
