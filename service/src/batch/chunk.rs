@@ -86,12 +86,12 @@ pub(super) async fn open(tx: &DatabaseTransaction, batch: BatchId, lanes: u64) -
 /// Something of a chunk is to be sent again, not before `due`.
 pub(crate) async fn reopen(
     tx: &DatabaseTransaction,
-    batch: BatchId,
+    batch_id: BatchId,
     number: i32,
     due: DateTime<Utc>,
 ) -> Result<()> {
     let row = batch_chunk::ActiveModel {
-        batch_id: Set(batch),
+        batch_id: Set(batch_id),
         number: Set(number),
         publish_at: Set(Some(due)),
         ..Default::default()
@@ -110,6 +110,14 @@ pub(crate) async fn reopen(
         .action_cond_where(idle)
         .to_owned();
     batch_chunk::Entity::insert(row).on_conflict(known).exec_without_returning(tx).await?;
+    // One that was in doubt did not keep its batch open.
+    batch::Entity::update_many()
+        .col_expr(batch::Column::Status, Expr::value(BatchStatus::Running))
+        .col_expr(batch::Column::FinishedAt, Expr::value(None::<DateTime<Utc>>))
+        .filter(batch::Column::Id.eq(batch_id))
+        .filter(batch::Column::Status.eq(BatchStatus::Completed))
+        .exec(tx)
+        .await?;
     Ok(())
 }
 

@@ -112,7 +112,9 @@ async fn move_to(
     if change.to == MessageStatus::Queued {
         let due = change.due_at.unwrap_or_else(real_now);
         new.due_at = Set(due);
-        queue_again(tx, new, row, (change.evidence, due)).await?;
+        // A refusal, however late, is the batch's; a decision stands for itself.
+        let refused = change.evidence == Evidence::Dispatch || change.failure.is_some();
+        queue_again(tx, new, row, (refused, due)).await?;
     } else {
         outbox::Entity::delete_by_id(row.id).exec(tx).await?;
     }
@@ -125,14 +127,14 @@ async fn queue_again(
     tx: &DatabaseTransaction,
     new: &mut message::ActiveModel,
     row: &message::Model,
-    (evidence, due): (Evidence, DateTime<Utc>),
+    (refused, due): (bool, DateTime<Utc>),
 ) -> Result<()> {
-    match (evidence, row.batch_id, row.batch_chunk) {
-        (Evidence::Dispatch, Some(batch), Some(chunk)) => {
+    match (row.batch_id, row.batch_chunk) {
+        (Some(batch), Some(chunk)) if refused => {
             new.seq = Set(None);
             batch::reopen(tx, batch, chunk, due).await
         }
-        (Evidence::Dispatch | Evidence::Echo | Evidence::Decision, _, _) => {
+        _ => {
             new.batch_chunk = Set(None);
             to_outbox(tx, row, due).await
         }
