@@ -38,7 +38,7 @@ measure: cargo
 # BENCH="--quick batch" make bench is one scenario with a tenth of the load; see docs/OPERATIONS.md.
 bench: cargo services
 	$(CARGO) build --release --workspace --bins
-	target/release/bench $(BENCH)
+	PGSSLMODE=disable target/release/bench $(BENCH)
 
 cargo:
 	@command -v $(CARGO) >/dev/null 2>&1 || { \

@@ -66,8 +66,8 @@ fn batch_of(answer: &Value, count: usize) -> Result<Batch> {
 /// Waits until a batch is completed and each of its messages is in this state.
 pub async fn settled(api: &Api, batch: &Batch, state: &str, patience: Duration) -> Result<()> {
     until(&format!("{} messages of a batch to be {state}", batch.count), patience, async || {
-        // Counting is work for the database: not often.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        // Counting is work for the database, which is measured: not often.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         let found = api.get(&format!("/batches/{}", batch.id)).await.body;
         let there = found["counts"][state].as_u64();
         Ok((found["status"] == "completed" && there == Some(batch.count as u64)).then_some(()))

@@ -9,7 +9,7 @@ use crate::provider_error::ProviderError;
 use crate::status::MessageStatus;
 
 /// One `change` of a webhook: the unit that is stored, with its outcome, and applied.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Change {
     /// `entry[].id`: the WhatsApp business account.
     pub waba_id: String,
@@ -31,7 +31,7 @@ pub struct Unreadable {
 }
 
 /// One thing that a change tells.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Item {
     Message(InboundMessage),
     Status(StatusUpdate),

@@ -18,6 +18,10 @@ pub use tasks::Tasks;
 use crate::settings::{self, Settings};
 use crate::{metrics, telemetry};
 
+/// The C library's takes a fifth of the time that a batch needs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// From the signal to stop until the end. Service managers kill after 10 s and more.
 const GRACE: Duration = Duration::from_secs(9);
 

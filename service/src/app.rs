@@ -15,6 +15,7 @@ use crate::batch::{Exposure, Recorder, Room};
 use crate::connection::ConnectionCache;
 use crate::db::Database;
 use crate::error::Result;
+use crate::ingest::Statuses;
 
 /// The implementations that `infra` chose.
 #[derive(Clone)]
@@ -57,6 +58,8 @@ pub struct Inner {
     pub(crate) recorder: Recorder,
     /// Holds up batches while too much would be in doubt after a death.
     pub(crate) exposure: Exposure,
+    /// Statuses of webhooks, applied by groups.
+    pub(crate) statuses: Statuses,
     /// Room for calls and lanes of batches.
     pub(crate) room: Room,
     /// Woken when hints about chunks are due before their time.
@@ -83,6 +86,7 @@ impl App {
             webhooks_seen: Mutex::default(),
             recorder: Recorder::default(),
             exposure: Exposure::default(),
+            statuses: Statuses::default(),
             room: Room::default(),
             wake: Notify::new(),
             tasks: TaskTracker::new(),
@@ -124,6 +128,17 @@ impl App {
         if let Err(error) = self.db.clone().close().await {
             tracing::warn!(%error, "the database did not close cleanly");
         }
+    }
+
+    /// Lets the database count tables again that have grown, in the background: work goes on without, only
+    /// slower.
+    pub(crate) fn count_again(&self, tables: &'static [&'static str]) {
+        let app = self.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = app.db.count_again(tables).await {
+                tracing::debug!(%error, "tables not counted again");
+            }
+        });
     }
 
     /// Whether this is the first webhook of the connection in about a second.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
 use crate::error::Result;
@@ -44,6 +44,23 @@ impl Database {
         self.reader.ping().await
     }
 
+    /// Lets PostgreSQL count again what has grown a lot since it last did. It does so by itself, but only
+    /// once a minute, and what a batch does in its first minute would be planned for empty tables.
+    pub(crate) async fn count_again(&self, tables: &[&str]) -> Result<(), DbErr> {
+        if self.writer.get_database_backend() != DbBackend::Postgres {
+            return Ok(());
+        }
+        let grown = Statement::from_string(DbBackend::Postgres, GROWN);
+        for table in self.reader.query_all_raw(grown).await? {
+            let table: String = table.try_get_by_index(0)?;
+            if !tables.contains(&table.as_str()) {
+                continue;
+            }
+            self.writer.execute_unprepared(&format!("ANALYZE {table}")).await?;
+        }
+        Ok(())
+    }
+
     /// Closes the pools; what is committed is on disk.
     pub async fn close(self) -> Result<(), DbErr> {
         // The last connection folds SQLite's log back into the file; a reader could not.
@@ -51,6 +68,10 @@ impl Database {
         self.writer.close().await
     }
 }
+
+const GROWN: &str = "\
+    SELECT relname::text FROM pg_stat_user_tables \
+    WHERE schemaname = current_schema() AND n_mod_since_analyze > 500 + n_live_tup / 10";
 
 /// How long background work waits for the database.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -5,8 +5,11 @@ use bellhop_domain::{EventId, PropertyId};
 use bellhop_entity::event;
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::{DatabaseTransaction, DbErr, EntityTrait};
+use sea_orm::{DatabaseTransaction, EntityTrait};
 use serde_json::Value;
+
+use crate::error::Result;
+use crate::rows::Rows;
 
 /// Where and when something happened.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +29,9 @@ pub(crate) async fn record(
     scope: Scope,
     event: EventType,
     data: Value,
-) -> Result<(), DbErr> {
-    event::Entity::insert(row(scope, event, data)).exec_without_returning(tx).await.map(|_| ())
+) -> Result<()> {
+    event::Entity::insert(row(scope, event, data)).exec_without_returning(tx).await?;
+    Ok(())
 }
 
 /// As [`record`], for many of one kind.
@@ -36,12 +40,28 @@ pub(crate) async fn record_many(
     scope: Scope,
     event: EventType,
     data: impl IntoIterator<Item = Value>,
-) -> Result<(), DbErr> {
-    let rows: Vec<_> = data.into_iter().map(|data| row(scope, event, data)).collect();
+) -> Result<()> {
+    let all = data.into_iter().map(|data| (scope.property, event, data)).collect();
+    record_all(tx, scope.at, all).await
+}
+
+/// As [`record`], for many of any kind, in their order.
+pub(crate) async fn record_all(
+    tx: &DatabaseTransaction,
+    at: DateTime<Utc>,
+    events: Vec<(PropertyId, EventType, Value)>,
+) -> Result<()> {
+    let columns = [("id", "uuid"), ("pid", "uuid"), ("event", "text"), ("data", "jsonb")];
+    let row = |(property, event, data): (PropertyId, EventType, Value)| {
+        [EventId::new().into(), property.into(), event.as_str().into(), data.into()]
+    };
+    let rows = Rows::new(columns, events.into_iter().map(row));
     if rows.is_empty() {
         return Ok(());
     }
-    event::Entity::insert_many(rows).exec_without_returning(tx).await.map(|_| ())
+    let sql = "INSERT INTO events (id, property_id, event, data, created_at) SELECT id, pid, event, data, {0} FROM v";
+    rows.run(tx, sql, [at.into()]).await?;
+    Ok(())
 }
 
 fn row(scope: Scope, event: EventType, data: Value) -> event::ActiveModel {

@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use bellhop_domain::answer::Answer;
-use bellhop_domain::inbound::{Item, Unreadable};
 use bellhop_domain::{ConnectionId, MessageStatus};
 use bellhop_entity::{connection, conversation, message};
 use chrono::{DateTime, Utc};
@@ -92,17 +91,10 @@ pub(crate) fn attempt(outcome: &'static str, answer: &Answer) {
     counter!(ATTEMPTS, "outcome" => outcome, "code" => code).increment(1);
 }
 
-/// Notes how late the items of a webhook are. Both times are the domain's.
-pub(crate) fn webhook_lag(items: &[std::result::Result<Item, Unreadable>], now: DateTime<Utc>) {
-    for item in items {
-        let at = match item {
-            Ok(Item::Message(message)) => message.timestamp,
-            Ok(Item::Status(status)) => status.timestamp,
-            Ok(Item::Kept) | Err(_) => continue,
-        };
-        // Another clock than ours: it may be ahead.
-        histogram!(WEBHOOK_LAG).record((now - at).to_std().unwrap_or_default());
-    }
+/// Notes how late something of a webhook is. Both times are the domain's.
+pub(crate) fn webhook_lag(at: DateTime<Utc>, now: DateTime<Utc>) {
+    // Another clock than ours: it may be ahead.
+    histogram!(WEBHOOK_LAG).record((now - at).to_std().unwrap_or_default());
 }
 
 impl App {

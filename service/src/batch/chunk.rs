@@ -46,12 +46,13 @@ pub(super) fn number_of(line: i32, size: i32) -> i32 {
 
 /// How many chunks of a batch are open at a time.
 pub(super) fn lanes_of(messages_per_second: Option<i32>) -> u64 {
-    let enough = |pace: i32| u64::from((pace / LANE_PACE + 1).unsigned_abs());
+    // One more than that: while one lane goes on to its next chunk, the places are not lost.
+    let enough = |pace: i32| u64::from((pace / LANE_PACE + 2).unsigned_abs());
     messages_per_second.map_or(LANES, |pace| Ord::min(enough(pace), LANES))
 }
 
 /// The chunk itself.
-fn of(batch: BatchId, number: i32) -> Condition {
+pub(super) fn of(batch: BatchId, number: i32) -> Condition {
     Condition::all().add(batch_chunk::Column::BatchId.eq(batch)).add(batch_chunk::Column::Number.eq(number))
 }
 

@@ -1,25 +1,24 @@
 //! A lane: one task that puts a batch's chunks on the wire, one after the other.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bellhop_domain::batch::{BatchMove, GROUP_MAX};
 use bellhop_domain::ports::{BatchAsk, BatchPlace};
 use bellhop_domain::{BatchId, MessageId};
-use bellhop_entity::{batch, message};
+use bellhop_entity::batch;
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::begin::Begun;
+use super::begin::{Begun, OnWire};
 use super::chunk::{self, Chunk, lanes_of};
 use super::exposure::Exposed;
 use super::prepare::Prepared;
 use super::state;
-use super::wire::Going;
 use crate::app::App;
 use crate::connection::OpenConnection;
 use crate::db::in_time;
@@ -65,7 +64,8 @@ struct Work<'a> {
 
 /// What the limiter said about a group.
 struct Places {
-    going: Vec<Going>,
+    /// How long after the answer each may leave.
+    going: Vec<(Arc<Prepared>, Duration)>,
     put_off: Vec<(MessageId, Duration)>,
     again: Duration,
 }
@@ -82,6 +82,7 @@ impl App {
         let Some(row) = row.filter(|row| row.status.sends()) else { return Ok(()) };
         let connection = self.connection(row.connection_id).await?;
         let Some(chunk) = in_time(self.claim_chunk(&row, number)).await? else { return Ok(()) };
+        self.count_again(&["attempts"]);
         let lane = Lane { app: self, batch: &row, connection: &connection, closing, began: Instant::now() };
         lane.run(chunk).await
     }
@@ -177,7 +178,7 @@ impl Lane<'_> {
     }
 
     /// Puts a group on its way, or waits for its places. `false` when the lane is to end.
-    async fn send_group(&self, work: &mut Work<'_>, waiting: &mut VecDeque<Prepared>) -> Result<bool> {
+    async fn send_group(&self, work: &mut Work<'_>, waiting: &mut VecDeque<Arc<Prepared>>) -> Result<bool> {
         let app = self.app;
         let group = first_of_each_lane(waiting);
         // Room first: a place is not kept waiting.
@@ -188,7 +189,7 @@ impl Lane<'_> {
         exposed.keep(places.going.len());
         for (id, delay) in &places.put_off {
             app.put_off(self.batch.id, &[*id], *delay).await?;
-            waiting.retain(|prepared| prepared.id != *id);
+            waiting.retain(|prepared| prepared.row.id != *id);
         }
         if places.going.is_empty() {
             drop((room, exposed));
@@ -196,18 +197,23 @@ impl Lane<'_> {
             return self.still_ours(work).await;
         }
         failpoint::here("places_taken");
-        let going = places.going;
-        let prepared: Vec<&Prepared> = going.iter().map(|going| &going.prepared).collect();
-        let Begun::Group { went, closed } = in_time(app.begin_group(work.chunk, &prepared)).await? else {
+        let (prepared, after): (Vec<_>, Vec<_>) = places.going.into_iter().unzip();
+        let renew = work.renewed.elapsed() > app.config.lease / 4;
+        let Begun::Group { went, closed } = in_time(app.begin_group((work.chunk, renew), &prepared)).await?
+        else {
             return Ok(false);
         };
         failpoint::here("group_begun");
-        work.renewed = Instant::now();
+        if renew {
+            work.renewed = Instant::now();
+        }
         exposed.keep(went.len());
-        let asked_for: HashSet<MessageId> = prepared.iter().map(|prepared| prepared.id).collect();
-        waiting.retain(|prepared| !asked_for.contains(&prepared.id));
-        let skipped = skipped(&asked_for, &went, &closed);
-        app.call_each(went, going, (self.connection, asked), (work.calls, room, exposed));
+        let ids = prepared.iter().map(|prepared| prepared.row.id);
+        let places: HashMap<MessageId, Instant> =
+            ids.zip(after.into_iter().map(|after| asked + after)).collect();
+        waiting.retain(|prepared| !places.contains_key(&prepared.row.id));
+        let skipped = skipped(&places, &went, &closed);
+        app.call_each(went, &places, self.connection, (work.calls, room, exposed));
         self.close_or_replace(&closed).await?;
         app.put_off(self.batch.id, &skipped, BUSY).await?;
         Ok(true)
@@ -239,7 +245,7 @@ impl Lane<'_> {
     }
 
     /// Asks the limiter.
-    async fn places(&self, group: &[Prepared]) -> Places {
+    async fn places(&self, group: &[Arc<Prepared>]) -> Places {
         let recipients: Vec<_> = group.iter().map(|prepared| prepared.recipient.clone()).collect();
         let ask = BatchAsk {
             batch: self.batch.id,
@@ -253,8 +259,8 @@ impl Lane<'_> {
         let mut places = Places { going: Vec::new(), put_off: Vec::new(), again: permit.again };
         for (prepared, place) in group.iter().zip(permit.places) {
             match place {
-                BatchPlace::After(after) => places.going.push(Going { prepared: prepared.clone(), after }),
-                BatchPlace::RecipientBusy(delay) => places.put_off.push((prepared.id, delay)),
+                BatchPlace::After(after) => places.going.push((Arc::clone(prepared), after)),
+                BatchPlace::RecipientBusy(delay) => places.put_off.push((prepared.row.id, delay)),
                 BatchPlace::NotYet => {}
             }
         }
@@ -292,13 +298,19 @@ impl Lane<'_> {
 
 /// Those that neither went nor are closed: cancelled, moved by a merge, or their conversation is busy
 /// with something that was sent by hand.
-fn skipped(asked_for: &HashSet<MessageId>, went: &[message::Model], closed: &[MessageId]) -> Vec<MessageId> {
-    let left = |id: &&MessageId| !closed.contains(*id) && !went.iter().any(|row| row.id == **id);
-    asked_for.iter().filter(left).copied().collect()
+fn skipped(asked_for: &HashMap<MessageId, Instant>, went: &[OnWire], closed: &[MessageId]) -> Vec<MessageId> {
+    let left =
+        |id: &&MessageId| !closed.contains(*id) && !went.iter().any(|went| went.attempt.message == **id);
+    asked_for.keys().filter(left).copied().collect()
 }
 
 /// The next messages, one of each conversation: two on one phone leave one after the other.
-fn first_of_each_lane(waiting: &VecDeque<Prepared>) -> Vec<Prepared> {
+fn first_of_each_lane(waiting: &VecDeque<Arc<Prepared>>) -> Vec<Arc<Prepared>> {
     let mut lanes = HashSet::new();
-    waiting.iter().filter(|prepared| lanes.insert(prepared.conversation)).take(GROUP_MAX).cloned().collect()
+    waiting
+        .iter()
+        .filter(|prepared| lanes.insert(prepared.row.conversation_id))
+        .take(GROUP_MAX)
+        .cloned()
+        .collect()
 }

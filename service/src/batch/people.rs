@@ -8,7 +8,6 @@ use bellhop_domain::guest::{Identifier, IdentifierKind, Recipient};
 use bellhop_domain::{ConnectionId, ConversationId, GuestId, PhoneNumber};
 use bellhop_entity::{conversation, guest, guest_identifier as identifier};
 use sea_orm::ActiveValue::Set;
-use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{LockType, OnConflict};
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
@@ -17,6 +16,7 @@ use super::lines::{Candidate, Unusable, Who};
 use crate::error::Result;
 use crate::event::{self, Scope};
 use crate::guest as guests;
+use crate::rows::among;
 
 /// Finds each candidate's guest, locked, and makes those whom nobody has met. In the order of the
 /// candidates.
@@ -78,7 +78,7 @@ async fn holders(
         .columns([identifier::Column::MatchKey, identifier::Column::GuestId])
         .filter(identifier::Column::PropertyId.eq(scope.property))
         .filter(identifier::Column::Kind.is_in([IdentifierKind::Phone, IdentifierKind::WaId]))
-        .filter(identifier::Column::MatchKey.is_in(keys))
+        .filter(among(tx, identifier::Column::MatchKey, keys))
         .filter(identifier::Column::EndedAt.is_null())
         // Where both exist, the phone decides: it comes last into the map.
         .order_by_desc(identifier::Column::Kind)
@@ -106,16 +106,9 @@ async fn create(
         updated_at: Set(scope.at),
     });
     guest::Entity::insert_many(rows).exec_without_returning(tx).await?;
-    let claims = phones.iter().map(|(key, phone)| identifier::ActiveModel {
-        id: Set(Uuid::now_v7()),
-        property_id: Set(scope.property),
-        guest_id: Set(mine[key]),
-        kind: Set(IdentifierKind::Phone),
-        value: Set(phone.as_str().to_owned()),
-        match_key: Set(key.clone()),
-        first_seen_at: Set(scope.at),
-        ended_at: Set(None),
-    });
+    let claims = phones
+        .iter()
+        .map(|(key, phone)| guests::identity::row(scope, mine[key], &Identifier::Phone((*phone).clone())));
     let claimed = identifier::Entity::insert_many(claims)
         .on_conflict(OnConflict::new().do_nothing().to_owned())
         .exec_without_returning(tx)
@@ -124,7 +117,7 @@ async fn create(
     if claimed < phones.len() as u64 {
         holders = self::holders(tx, scope, mine.keys()).await?;
         let lost = mine.iter().filter(|(key, id)| holders.get(*key) != Some(id)).map(|(_, id)| *id);
-        guest::Entity::delete_many().filter(guest::Column::Id.is_in(lost)).exec(tx).await?;
+        guest::Entity::delete_many().filter(among(tx, guest::Column::Id, lost)).exec(tx).await?;
     }
     let made: Vec<GuestId> =
         mine.iter().filter(|(key, id)| holders.get(*key) == Some(id)).map(|(_, id)| *id).collect();
@@ -145,7 +138,7 @@ async fn lock(
         .select_only()
         .columns([guest::Column::Id, guest::Column::MergedInto])
         .filter(guest::Column::PropertyId.eq(scope.property))
-        .filter(guest::Column::Id.is_in(ids))
+        .filter(among(tx, guest::Column::Id, ids))
         .order_by_asc(guest::Column::Id)
         .lock(LockType::NoKeyUpdate)
         .into_tuple()
@@ -175,30 +168,8 @@ async fn reachable(
             Who::Phone(_) => None,
         })
         .collect();
-    let known = identifiers(tx, named).await?;
+    let known = guests::identifiers_of(tx, named).await?;
     Ok(known.into_iter().filter(|(_, known)| Recipient::choose(known).is_some()).map(|(id, _)| id).collect())
-}
-
-/// The present identifiers of guests.
-pub(super) async fn identifiers(
-    db: &impl sea_orm::ConnectionTrait,
-    ids: Vec<GuestId>,
-) -> Result<HashMap<GuestId, Vec<Identifier>>> {
-    let mut known: HashMap<GuestId, Vec<Identifier>> = HashMap::with_capacity(ids.len());
-    if ids.is_empty() {
-        return Ok(known);
-    }
-    let rows = identifier::Entity::find()
-        .filter(identifier::Column::GuestId.is_in(ids))
-        .filter(identifier::Column::EndedAt.is_null())
-        .order_by_desc(identifier::Column::Id)
-        .all(db)
-        .await?;
-    for row in rows {
-        let guest = row.guest_id;
-        known.entry(guest).or_default().extend(guests::read_identifier(row));
-    }
-    Ok(known)
 }
 
 /// A conversation of a locked guest: its id, and the end of its window.
@@ -240,7 +211,7 @@ async fn find_conversations(
             .select_only()
             .columns([Column::GuestId, Column::Id, Column::WindowExpiresAt])
             .filter(Column::ConnectionId.eq(connection))
-            .filter(Column::GuestId.is_in(guests.iter().copied()))
+            .filter(among(tx, Column::GuestId, guests.iter().copied()))
             .into_tuple()
             .all(tx)
             .await?;

@@ -1,6 +1,7 @@
 //! What of a chunk may leave now.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bellhop_domain::guest::{Identifier, Recipient};
@@ -14,13 +15,14 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::chunk::{Chunk, in_chunk};
-use super::people;
 use crate::app::App;
 use crate::db::real_now;
 use crate::dispatch::{Change, in_lane, outbound_body, settle};
 use crate::error::Result;
 use crate::event::Scope;
+use crate::guest::identifiers_of;
 use crate::message::lock;
+use crate::rows::among;
 
 /// When a message whose conversation is busy is looked at again, at the soonest.
 const BUSY: Duration = Duration::from_secs(1);
@@ -28,10 +30,10 @@ const BUSY: Duration = Duration::from_secs(1);
 const PREPARED: u64 = 200;
 
 /// A message that may leave as soon as it has a place.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Prepared {
-    pub id: MessageId,
-    pub conversation: ConversationId,
+    /// As it was when it was prepared.
+    pub row: message::Model,
     pub known: Vec<Identifier>,
     pub recipient: Recipient,
     pub body: OutboundBody,
@@ -45,7 +47,7 @@ impl App {
         &self,
         batch: &batch::Model,
         chunk: Chunk,
-    ) -> Result<VecDeque<Prepared>> {
+    ) -> Result<VecDeque<Arc<Prepared>>> {
         use message::Column;
         let rows = message::Entity::find()
             .filter(in_chunk(chunk))
@@ -56,8 +58,7 @@ impl App {
             .all(self.db.reader())
             .await?;
         let rows = self.without_busy(batch, rows).await?;
-        let known =
-            people::identifiers(self.db.reader(), rows.iter().map(|row| row.guest_id).collect()).await?;
+        let known = identifiers_of(self.db.reader(), rows.iter().map(|row| row.guest_id).collect()).await?;
         let windows = self.windows_of(&rows).await?;
         let mut ready = VecDeque::with_capacity(rows.len());
         for row in rows {
@@ -79,8 +80,7 @@ impl App {
             }
             match (Recipient::choose(&known), outbound_body(content)) {
                 (Some(recipient), Some(body)) => {
-                    let (id, conversation) = (row.id, row.conversation_id);
-                    ready.push_back(Prepared { id, conversation, known, recipient, body, needs_window });
+                    ready.push_back(Arc::new(Prepared { row, known, recipient, body, needs_window }));
                 }
                 (None, _) | (_, None) => self.fail_unreachable(row.id).await?,
             }
@@ -99,7 +99,11 @@ impl App {
         let lanes: Vec<(ConversationId, DateTime<Utc>)> = message::Entity::find()
             .select_only()
             .columns([Column::ConversationId, Column::DueAt])
-            .filter(Column::ConversationId.is_in(rows.iter().map(|row| row.conversation_id)))
+            .filter(among(
+                self.db.reader(),
+                Column::ConversationId,
+                rows.iter().map(|row| row.conversation_id),
+            ))
             .filter(in_lane())
             .into_tuple()
             .all(self.db.reader())
@@ -130,7 +134,7 @@ impl App {
         let rows: Vec<(ConversationId, Option<DateTime<Utc>>)> = conversation::Entity::find()
             .select_only()
             .columns([conversation::Column::Id, conversation::Column::WindowExpiresAt])
-            .filter(conversation::Column::Id.is_in(needing))
+            .filter(among(self.db.reader(), conversation::Column::Id, needing))
             .into_tuple()
             .all(self.db.reader())
             .await?;
@@ -144,7 +148,7 @@ impl App {
         share(&tx, batch.id).await?;
         message::Entity::update_many()
             .col_expr(message::Column::Content, Expr::value(fallback.clone()))
-            .filter(message::Column::Id.is_in(ids.iter().copied()))
+            .filter(among(&tx, message::Column::Id, ids.iter().copied()))
             .filter(message::Column::Status.eq(MessageStatus::Queued))
             .exec(&tx)
             .await?;
@@ -195,7 +199,7 @@ impl App {
         share(&tx, batch).await?;
         message::Entity::update_many()
             .col_expr(message::Column::DueAt, Expr::value(due))
-            .filter(message::Column::Id.is_in(ids.iter().copied()))
+            .filter(among(&tx, message::Column::Id, ids.iter().copied()))
             .filter(message::Column::Status.eq(MessageStatus::Queued))
             .exec(&tx)
             .await?;

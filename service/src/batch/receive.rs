@@ -40,6 +40,8 @@ pub const PART: usize = 1_000;
 const ROWS: usize = 500;
 /// Refused lines that the answer names; all of them can be listed.
 const NAMED: usize = 100;
+/// The tables that taking in fills, and looks people up in.
+const PEOPLE: [&str; 4] = ["guests", "guest_identifiers", "conversations", "messages"];
 /// How long a request that hands in lines is believed to live without a word.
 const SILENCE: TimeDelta = TimeDelta::seconds(30);
 
@@ -58,6 +60,7 @@ pub struct Reception {
     row: batches::Model,
     reader: Reader,
     receiver: Uuid,
+    parts: u32,
     seen: HashSet<String>,
     named: Vec<RefusalView>,
     key: Option<IdempotencyKey>,
@@ -159,8 +162,8 @@ impl App {
         let reader = Reader::new(caller.property_id, property::home(&property), property.default_language);
         let (app, caller) = (self.clone(), *caller);
         let (seen, named) = (HashSet::new(), Vec::new());
-        let (key, content) = (None, None);
-        Ok(Reception { app, caller, scope, row, reader, receiver, seen, named, key, content })
+        let (key, content, parts) = (None, None, 0);
+        Ok(Reception { app, caller, scope, row, reader, receiver, parts, seen, named, key, content })
     }
 }
 
@@ -193,6 +196,10 @@ impl Reception {
         self.keep(&tx).await?;
         tx.commit().await?;
         failpoint::here("batch_part_stored");
+        self.parts += 1;
+        if self.parts.is_power_of_two() {
+            self.app.count_again(&PEOPLE);
+        }
         tracing::debug!(batch = %self.row.id, accepted = self.row.accepted - before, "a part of a batch is in");
         Ok(())
     }
@@ -373,6 +380,7 @@ impl Reception {
         tx.commit().await?;
         failpoint::here("batch_accepted");
         self.app.wake.notify_one();
+        self.app.count_again(&PEOPLE);
         let view = self.app.batch(&self.caller, row.id).await?;
         Ok((view, self.named))
     }

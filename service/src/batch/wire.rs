@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use bellhop_domain::MessageId;
 use bellhop_domain::answer::Answer;
-use bellhop_domain::attempt::AttemptRef;
 use bellhop_domain::ports::{BatchAsk, BatchPlace, Outbound};
-use bellhop_entity::message;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::TaskTracker;
 
+use super::begin::OnWire;
 use super::exposure::Exposed;
 use super::lane::AHEAD;
 use super::prepare::Prepared;
@@ -23,32 +22,23 @@ use crate::failpoint;
 /// A place that was missed by more is not used: those who were held up together would leave together.
 const LATE: Duration = Duration::from_millis(100);
 
-/// A message that has a place.
-pub(super) struct Going {
-    pub prepared: Prepared,
-    /// From the limiter's answer on.
-    pub after: Duration,
-}
-
 impl App {
     /// Calls the provider for each at its place, in tasks of their own.
     pub(super) fn call_each(
         &self,
-        went: Vec<message::Model>,
-        going: Vec<Going>,
-        (connection, asked): (&Arc<OpenConnection>, Instant),
+        went: Vec<OnWire>,
+        places: &HashMap<MessageId, Instant>,
+        connection: &Arc<OpenConnection>,
         (calls, mut room, mut exposed): (&TaskTracker, OwnedSemaphorePermit, Exposed),
     ) {
-        let mut going: HashMap<MessageId, Going> =
-            going.into_iter().map(|going| (going.prepared.id, going)).collect();
-        for row in went {
-            let Some(Going { prepared, after }) = going.remove(&row.id) else { continue };
+        for message in went {
+            let Some(&place) = places.get(&message.attempt.message) else { continue };
             let (app, connection) = (self.clone(), Arc::clone(connection));
             let (room, exposed) = (room.split(1), exposed.one());
             calls.spawn(self.tasks.track_future(async move {
-                let answer = app.call_at(&row, &prepared, &connection, (asked + after, exposed)).await;
+                let answer = app.call_at(&message, &connection, (place, exposed)).await;
                 let exposed = app.exposure.answered();
-                app.recorder.submit(&app, (row, prepared.known), answer).await;
+                app.store_answer(message, answer).await;
                 drop((room, exposed));
             }));
         }
@@ -56,8 +46,7 @@ impl App {
 
     async fn call_at(
         &self,
-        row: &message::Model,
-        prepared: &Prepared,
+        message: &OnWire,
         connection: &OpenConnection,
         (place, exposed): (Instant, Exposed),
     ) -> Answer {
@@ -67,34 +56,29 @@ impl App {
             drop(exposed);
         } else {
             drop(exposed);
-            if !self.another_place(row, prepared, connection).await {
+            if !self.another_place(&message.prepared, connection).await {
                 let reason = "its place among the number's messages was missed".to_owned();
                 return Answer::NeverSent { reason };
             }
         }
-        let attempt = AttemptRef { message: row.id, number: row.attempt };
-        let left = row.lease_until.and_then(|until| (until - real_now()).to_std().ok());
+        let left = (message.lease_until - real_now()).to_std().ok();
         let margin = (self.config.lease / 5).min(Duration::from_secs(2));
         let deadline = left.and_then(|left| left.min(self.config.lease).checked_sub(margin));
         let Some(deadline) = deadline.filter(|left| !left.is_zero()) else {
             return Answer::NeverSent { reason: "the lease was nearly over".to_owned() };
         };
         failpoint::here("call_before");
-        let (recipient, body) = (prepared.recipient.clone(), prepared.body.clone());
-        let answer = self.call_provider(connection, &Outbound { recipient, body, attempt, deadline }).await;
+        let (recipient, body) = (message.prepared.recipient.clone(), message.prepared.body.clone());
+        let outbound = Outbound { recipient, body, attempt: message.attempt, deadline };
+        let answer = self.call_provider(connection, &outbound).await;
         failpoint::here("call_answered");
         answer
     }
 
     /// Waits for another place, within the same limits as the one that was missed. `false` when there
     /// is none for a quarter of the lease.
-    async fn another_place(
-        &self,
-        row: &message::Model,
-        prepared: &Prepared,
-        connection: &OpenConnection,
-    ) -> bool {
-        let Some(batch) = row.batch_id else { return false };
+    async fn another_place(&self, prepared: &Prepared, connection: &OpenConnection) -> bool {
+        let Some(batch) = prepared.row.batch_id else { return false };
         let recipients = std::slice::from_ref(&prepared.recipient);
         let (connection, pace) = (connection.id, connection.pace);
         let ask = BatchAsk { batch, batch_pace: None, connection, pace, recipients, ahead: AHEAD };

@@ -22,7 +22,7 @@ use crate::db::in_time;
 use crate::error::{Error, Result};
 use crate::event::Scope;
 use crate::failpoint;
-use crate::guest;
+use crate::guest::{self, Learned};
 use crate::message::lock;
 use crate::numbers;
 
@@ -79,10 +79,10 @@ impl App {
         failpoint::here("attempt_recorded");
         if let Answer::Accepted(accepted) = &answer {
             // The account behind the number is the better address from now on.
-            let scope = Scope { property: row.property_id, at: self.now() };
             let Accepted { wa_id, bsuid, .. } = accepted.clone();
             let sender = Sender { wa_id, bsuid, ..Sender::default() };
-            self.learn_addresses(scope, row.guest_id, &known, &sender).await;
+            let learned = Learned { property: row.property_id, guest: row.guest_id, sender };
+            self.learn_addresses(&known, learned).await;
         }
         Ok(pass)
     }

@@ -21,7 +21,7 @@ use crate::error::Result;
 pub(crate) use attempt::outbound_body;
 pub(crate) use claim::Claim;
 pub(crate) use record::{find_attempt, flag_double, proven_attempts, settle_attempt};
-pub(crate) use settle::{Change, event_of, settle, tell};
+pub(crate) use settle::{Change, event_of, settle, step, tell};
 
 /// What became of a claimed message in this pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

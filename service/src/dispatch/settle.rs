@@ -49,12 +49,7 @@ pub(crate) async fn settle(
     row: message::Model,
     change: Change,
 ) -> Result<message::Model> {
-    let moved = row.status.go(change.to, change.evidence)?;
-    let mut new = row.clone().into_active_model();
-    stamp(&mut new, &row, &change, scope, moved);
-    if row.wamid.is_none() && change.wamid.is_some() {
-        new.wamid = Set(change.wamid.clone());
-    }
+    let (mut new, moved) = step(scope, &row, &change)?;
     if moved {
         move_to(tx, &mut new, &row, &change).await?;
     }
@@ -66,6 +61,32 @@ pub(crate) async fn settle(
         tell(tx, scope, &row).await?;
     }
     Ok(row)
+}
+
+/// The row after a move that leads to no attempt and no doubt, and whether it is one.
+pub(crate) fn step(
+    scope: Scope,
+    row: &message::Model,
+    change: &Change,
+) -> Result<(message::ActiveModel, bool)> {
+    let moved = row.status.go(change.to, change.evidence)?;
+    let mut new = row.clone().into_active_model();
+    stamp(&mut new, row, change, scope, moved);
+    if row.wamid.is_none() && change.wamid.is_some() {
+        new.wamid = Set(change.wamid.clone());
+    }
+    if moved {
+        new.status = Set(change.to);
+        new.lease_token = Set(None);
+        new.lease_until = Set(None);
+        new.failure = Set(change.failure.as_ref().and_then(|failure| serde_json::to_value(failure).ok()));
+        new.in_doubt_since = Set(None);
+        new.in_doubt_mark_ms = Set(None);
+        if change.to != MessageStatus::Failed && row.failed_at.is_some() {
+            new.failed_at = Set(None);
+        }
+    }
+    Ok((new, moved))
 }
 
 fn stamp(new: &mut message::ActiveModel, row: &message::Model, change: &Change, scope: Scope, moved: bool) {
@@ -93,21 +114,16 @@ fn stamp(new: &mut message::ActiveModel, row: &message::Model, change: &Change, 
     }
 }
 
+/// What of a move is written elsewhere, or read there.
 async fn move_to(
     tx: &DatabaseTransaction,
     new: &mut message::ActiveModel,
     row: &message::Model,
     change: &Change,
 ) -> Result<()> {
-    new.status = Set(change.to);
-    new.lease_token = Set(None);
-    new.lease_until = Set(None);
-    new.failure = Set(change.failure.as_ref().and_then(|failure| serde_json::to_value(failure).ok()));
-    let in_doubt = change.to == MessageStatus::InDoubt;
-    new.in_doubt_since = Set(in_doubt.then(real_now));
-    new.in_doubt_mark_ms = Set(if in_doubt { Some(alive_ms(tx, row).await?) } else { None });
-    if change.to != MessageStatus::Failed && row.failed_at.is_some() {
-        new.failed_at = Set(None);
+    if change.to == MessageStatus::InDoubt {
+        new.in_doubt_since = Set(Some(real_now()));
+        new.in_doubt_mark_ms = Set(Some(alive_ms(tx, row).await?));
     }
     if change.to == MessageStatus::Queued {
         let due = change.due_at.unwrap_or_else(real_now);

@@ -54,49 +54,97 @@ pub(crate) async fn find_or_create_by_phone(
     }
 }
 
+/// What a webhook says about its sender, as identifiers; and who has them now.
+struct Facts {
+    phone: Option<PhoneNumber>,
+    bsuid: Option<String>,
+    told: Vec<Identifier>,
+    held: Vec<identifier::Model>,
+}
+
+impl Facts {
+    async fn find(db: &impl ConnectionTrait, scope: Scope, sender: &Sender) -> Result<Self> {
+        let phone = sender.wa_id.as_deref().and_then(|wa_id| PhoneNumber::from_wa_id(wa_id).ok());
+        let wa_id = phone.as_ref().map(|phone| Identifier::WaId(phone.digits().to_owned()));
+        let bsuid = sender.bsuid.clone();
+        let told: Vec<Identifier> = [
+            phone.clone().map(Identifier::Phone),
+            wa_id,
+            bsuid.clone().map(Identifier::Bsuid),
+            sender.username.clone().map(Identifier::Username),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let held = identifier::Entity::find()
+            .filter(identifier::Column::PropertyId.eq(scope.property))
+            .filter(identifier::Column::MatchKey.is_in(told.iter().map(Identifier::match_key)))
+            .filter(identifier::Column::EndedAt.is_null())
+            .all(db)
+            .await?;
+        Ok(Self { phone, bsuid, told, held })
+    }
+
+    fn held(&self, kind: IdentifierKind, key: &str) -> Option<&identifier::Model> {
+        self.held.iter().find(|row| row.kind == kind && row.match_key == key)
+    }
+
+    /// A phone is claimed under a unique index by everyone who makes a guest: it decides before a `wa_id`.
+    fn by_number(&self) -> Option<GuestId> {
+        let key = self.phone.as_ref()?.match_key();
+        let held = self.held(IdentifierKind::Phone, &key).or_else(|| self.held(IdentifierKind::WaId, &key));
+        held.map(|row| row.guest_id)
+    }
+
+    fn by_bsuid(&self) -> Option<GuestId> {
+        self.held(IdentifierKind::Bsuid, self.bsuid.as_deref()?).map(|row| row.guest_id)
+    }
+
+    /// Makes what is not the guest's yet the guest's.
+    async fn add_to(
+        &self,
+        tx: &DatabaseTransaction,
+        scope: Scope,
+        guest: GuestId,
+        wanted: impl Fn(IdentifierKind) -> bool,
+    ) -> Result<()> {
+        for new in self.told.iter().filter(|new| wanted(new.kind())) {
+            add(tx, scope, guest, (new, self.held(new.kind(), &new.match_key()))).await?;
+        }
+        Ok(())
+    }
+}
+
 /// The guest that a webhook speaks of. What it says is learned: new identifiers are added, and
 /// two guests that it names as one are joined. Locked.
 pub(crate) async fn learn(tx: &DatabaseTransaction, scope: Scope, sender: &Sender) -> Result<GuestId> {
-    let phone = sender.wa_id.as_deref().and_then(|wa_id| PhoneNumber::from_wa_id(wa_id).ok());
-    let (by_number, by_bsuid) = holders(tx, scope, phone.as_ref(), sender.bsuid.as_deref()).await?;
-    let bsuid = sender.bsuid.clone().map(Identifier::Bsuid);
-    let guest = match (by_number, by_bsuid) {
-        (Some(a), Some(b)) if a != b => merge::join(tx, scope, a, b).await?,
-        (Some(id), _) | (None, Some(id)) => super::lock(tx, scope.property, id).await?.id,
-        (None, None) => {
-            let first = phone.clone().map(Identifier::Phone).or_else(|| bsuid.clone());
-            match first {
-                Some(first) => create(tx, scope, &first, sender.name.as_deref()).await?,
-                // The parser refuses senders without both.
-                None => return Err(crate::error::Error::not_found("sender")),
-            }
+    let mut facts = Facts::find(tx, scope, sender).await?;
+    let name = sender.name.as_deref();
+    let (guest, is_named) = match (facts.by_number(), facts.by_bsuid()) {
+        (Some(a), Some(b)) if a != b => {
+            let kept = merge::join(tx, scope, a, b).await?;
+            facts = Facts::find(tx, scope, sender).await?;
+            (kept, false)
         }
+        (Some(id), _) | (None, Some(id)) => {
+            let row = super::lock(tx, scope.property, id).await?;
+            if row.id != id {
+                // Joined into another before we had the lock.
+                facts = Facts::find(tx, scope, sender).await?;
+            }
+            (row.id, row.name.is_some())
+        }
+        (None, None) => match facts.told.iter().find(|told| told.kind() != IdentifierKind::Username) {
+            Some(first) => (create(tx, scope, first, name).await?, name.is_some()),
+            // The parser refuses senders without both.
+            None => return Err(crate::error::Error::not_found("sender")),
+        },
     };
-    let wa_id = phone.as_ref().map(|phone| Identifier::WaId(phone.digits().to_owned()));
-    let username = sender.username.clone().map(Identifier::Username);
-    for known in [phone.map(Identifier::Phone), wa_id, bsuid, username].into_iter().flatten() {
-        add(tx, scope, guest, &known).await?;
+    facts.add_to(tx, scope, guest, |_| true).await?;
+    if let Some(name) = name.filter(|_| !is_named) {
+        self::name(tx, scope, guest, name).await?;
     }
-    name(tx, scope, guest, sender.name.as_deref()).await?;
     Ok(guest)
-}
-
-/// Who has the number, and who the BSUID.
-async fn holders(
-    tx: &DatabaseTransaction,
-    scope: Scope,
-    phone: Option<&PhoneNumber>,
-    bsuid: Option<&str>,
-) -> Result<(Option<GuestId>, Option<GuestId>)> {
-    let by_number = match phone {
-        Some(phone) => holder_of_number(tx, scope.property, &phone.match_key()).await?,
-        None => None,
-    };
-    let by_bsuid = match bsuid {
-        Some(bsuid) => holder(tx, scope.property, &[IdentifierKind::Bsuid], bsuid).await?,
-        None => None,
-    };
-    Ok((by_number, by_bsuid))
 }
 
 async fn create(
@@ -128,7 +176,16 @@ async fn create(
 
 /// Writes an identifier as this guest's. `false` when somebody holds it.
 async fn claim(tx: &DatabaseTransaction, scope: Scope, guest: GuestId, new: &Identifier) -> Result<bool> {
-    let row = identifier::ActiveModel {
+    let inserted = identifier::Entity::insert(row(scope, guest, new))
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// An identifier of a guest, as it is first seen.
+pub(crate) fn row(scope: Scope, guest: GuestId, new: &Identifier) -> identifier::ActiveModel {
+    identifier::ActiveModel {
         id: Set(Uuid::now_v7()),
         property_id: Set(scope.property),
         guest_id: Set(guest),
@@ -137,23 +194,16 @@ async fn claim(tx: &DatabaseTransaction, scope: Scope, guest: GuestId, new: &Ide
         match_key: Set(new.match_key()),
         first_seen_at: Set(scope.at),
         ended_at: Set(None),
-    };
-    let inserted = identifier::Entity::insert(row)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(tx)
-        .await?;
-    Ok(inserted == 1)
+    }
 }
 
-/// Makes `new` one of the guest's identifiers, from now on.
-async fn add(tx: &DatabaseTransaction, scope: Scope, guest: GuestId, new: &Identifier) -> Result<()> {
-    let held = identifier::Entity::find()
-        .filter(identifier::Column::PropertyId.eq(scope.property))
-        .filter(identifier::Column::Kind.eq(new.kind()))
-        .filter(identifier::Column::MatchKey.eq(new.match_key()))
-        .filter(identifier::Column::EndedAt.is_null())
-        .one(tx)
-        .await?;
+/// Makes `new` one of the guest's identifiers, from now on; `held` is who has it.
+async fn add(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    guest: GuestId,
+    (new, held): (&Identifier, Option<&identifier::Model>),
+) -> Result<()> {
     if let Some(row) = held {
         let same_value = row.value == new.value();
         match new.kind() {
@@ -161,7 +211,7 @@ async fn add(tx: &DatabaseTransaction, scope: Scope, guest: GuestId, new: &Ident
             // The number as it was first written stays: its variants are in the key.
             IdentifierKind::Phone => return Ok(()),
             IdentifierKind::Bsuid | IdentifierKind::WaId | IdentifierKind::Username => {
-                end(tx, scope, &row).await?;
+                end(tx, scope, row).await?;
             }
         }
     }
@@ -194,8 +244,7 @@ async fn end_others(tx: &DatabaseTransaction, scope: Scope, guest: GuestId, new:
 }
 
 /// Takes the name that the guest gave to WhatsApp, if there is none yet.
-async fn name(tx: &DatabaseTransaction, scope: Scope, guest: GuestId, name: Option<&str>) -> Result<()> {
-    let Some(name) = name else { return Ok(()) };
+async fn name(tx: &DatabaseTransaction, scope: Scope, guest: GuestId, name: &str) -> Result<()> {
     let named = guest::Entity::update_many()
         .col_expr(guest::Column::Name, Expr::value(name))
         .col_expr(guest::Column::UpdatedAt, Expr::value(scope.at))
@@ -216,8 +265,8 @@ pub(crate) async fn attach(
     guest: GuestId,
     sender: &Sender,
 ) -> Result<()> {
-    let phone = sender.wa_id.as_deref().and_then(|wa_id| PhoneNumber::from_wa_id(wa_id).ok());
-    let (by_number, by_bsuid) = holders(tx, scope, phone.as_ref(), sender.bsuid.as_deref()).await?;
+    let mut facts = Facts::find(tx, scope, sender).await?;
+    let (by_number, by_bsuid) = (facts.by_number(), facts.by_bsuid());
     // All in the order of their ids, as everybody locks them.
     let mut all: Vec<GuestId> = [Some(guest), by_number, by_bsuid].into_iter().flatten().collect();
     all.sort_unstable();
@@ -228,6 +277,7 @@ pub(crate) async fn attach(
     for other in [by_number, by_bsuid].into_iter().flatten() {
         if other != guest {
             guest = merge::join(tx, scope, guest, other).await?;
+            facts = Facts::find(tx, scope, sender).await?;
         }
     }
     let has_phone = identifier::Entity::find()
@@ -237,14 +287,5 @@ pub(crate) async fn attach(
         .one(tx)
         .await?
         .is_some();
-    if let Some(phone) = &phone {
-        add(tx, scope, guest, &Identifier::WaId(phone.digits().to_owned())).await?;
-    }
-    if let Some(phone) = phone.filter(|_| !has_phone) {
-        add(tx, scope, guest, &Identifier::Phone(phone)).await?;
-    }
-    if let Some(bsuid) = sender.bsuid.clone() {
-        add(tx, scope, guest, &Identifier::Bsuid(bsuid)).await?;
-    }
-    Ok(())
+    facts.add_to(tx, scope, guest, |kind| kind != IdentifierKind::Phone || !has_phone).await
 }

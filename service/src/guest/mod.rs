@@ -1,10 +1,10 @@
 //! Guests, as the API shows them.
 
+mod addresses;
 pub(crate) mod identity;
 mod merge;
 
 use bellhop_domain::guest::{Identifier, IdentifierKind};
-use bellhop_domain::inbound::Sender;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::rights::Right;
 use bellhop_domain::{GuestId, PhoneNumber, PropertyId};
@@ -20,8 +20,9 @@ use serde_json::json;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{Error, Result, shorten};
-use crate::event::Scope;
 use crate::property;
+
+pub(crate) use addresses::{Learned, identifiers_of};
 
 /// A guest with all present identifiers.
 #[derive(Debug, Clone)]
@@ -71,35 +72,6 @@ impl App {
         match identity::holder_of_number(self.db.reader(), caller.property_id, &phone.match_key()).await? {
             Some(id) => Ok(vec![self.guest(caller, id).await?]),
             None => Ok(Vec::new()),
-        }
-    }
-
-    /// Learns a guest's addresses from an answer or a status, beside those that are known. Almost
-    /// always there is nothing to learn, and nothing is written.
-    ///
-    /// In a transaction of its own: it may join guests, and must not cost the news that brought it.
-    /// What fails here is learned with the next message.
-    pub(crate) async fn learn_addresses(
-        &self,
-        scope: Scope,
-        guest: GuestId,
-        known: &[Identifier],
-        sender: &Sender,
-    ) {
-        let new = |identifier: Identifier| !known.contains(&identifier);
-        let new_wa_id = sender.wa_id.clone().is_some_and(|id| new(Identifier::WaId(id)));
-        let new_bsuid = sender.bsuid.clone().is_some_and(|id| new(Identifier::Bsuid(id)));
-        if !new_wa_id && !new_bsuid {
-            return;
-        }
-        let attached = async {
-            let tx = self.db.begin().await?;
-            identity::attach(&tx, scope, guest, sender).await?;
-            tx.commit().await?;
-            Ok::<_, Error>(())
-        };
-        if let Err(error) = attached.await {
-            tracing::warn!(%guest, %error, "an address was not learned");
         }
     }
 

@@ -7,7 +7,7 @@ use bellhop_domain::{MessageId, MessageStatus, window};
 use bellhop_entity::message;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{DatabaseTransaction, EntityTrait};
 use serde_json::json;
 
 use super::AfterCommit;
@@ -28,18 +28,8 @@ pub(super) async fn apply(
 ) -> Result<()> {
     let guest = identity::learn(tx, scope, &inbound.from).await?;
     let mut conversation = lock_or_create(tx, scope, connection.id, guest).await?;
-    // Under the conversation's lock, so that two copies in the same instant see each other.
-    let known = message::Entity::find()
-        .filter(message::Column::ConnectionId.eq(connection.id))
-        .filter(message::Column::Wamid.eq(&inbound.wamid))
-        .one(tx)
-        .await?;
-    if known.is_some() {
-        return Ok(());
-    }
     let opens = window::opened_by(inbound.kind);
     let news = Touch { metadata: None, inbound: Some((inbound.timestamp, opens)) };
-    let seq = touch(tx, scope, &mut conversation, news).await?;
     let id = MessageId::new();
     let data = json!({
         "message_id": id, "conversation_id": conversation.id, "guest_id": guest,
@@ -53,7 +43,8 @@ pub(super) async fn apply(
         conversation_id: Set(conversation.id),
         connection_id: Set(connection.id),
         guest_id: Set(guest),
-        seq: Set(Some(seq)),
+        // The conversation is locked: nobody takes this place meanwhile.
+        seq: Set(Some(conversation.next_seq)),
         direction: Set(Direction::Inbound),
         status: Set(MessageStatus::Received),
         content: Set(inbound.content),
@@ -67,13 +58,18 @@ pub(super) async fn apply(
         ..Default::default()
     };
     let stored = message::Entity::insert(row)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .on_conflict(
+            OnConflict::columns([message::Column::ConnectionId, message::Column::Wamid])
+                .do_nothing()
+                .to_owned(),
+        )
         .exec_without_returning(tx)
         .await?;
     if stored == 0 {
-        // A copy that named its guest otherwise was quicker, in another conversation.
+        // It is there already: the provider repeats itself.
         return Ok(());
     }
+    touch(tx, scope, &mut conversation, news).await?;
     event::record(tx, scope, EventType::InboundMessage, data).await?;
     if let Some(end) = conversation.window_expires_at {
         after.windows.push((conversation.id, end));

@@ -1,20 +1,21 @@
 //! The way in: a verified webhook is stored and applied, change by change.
 
+mod group;
 mod inbound;
 mod status;
 
 use std::sync::Arc;
 
-use bellhop_domain::inbound::{Change, Item, Sender, Unreadable};
+use bellhop_domain::inbound::{Change, Item, Sender, StatusUpdate, Unreadable};
 use bellhop_domain::ports::CipherError;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::webhook::{BadSignature, ChangeOutcome, VerifiedWebhook};
-use bellhop_domain::{ConversationId, GuestId, WebhookChangeId};
+use bellhop_domain::{ConversationId, GuestId, PropertyId, WebhookChangeId};
 use bellhop_entity::webhook_change;
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{DatabaseTransaction, EntityTrait};
 use serde_json::json;
 
 use crate::app::App;
@@ -23,9 +24,10 @@ use crate::connection::OpenConnection;
 use crate::error::{Error, Result};
 use crate::event::Scope;
 use crate::failpoint;
-use crate::guest;
+use crate::guest::Learned;
 use crate::numbers;
 
+pub(crate) use group::Statuses;
 pub(crate) use status::apply_parked;
 
 /// What is done only once a change is committed.
@@ -37,7 +39,16 @@ struct AfterCommit {
     lanes: Vec<ConversationId>,
     /// What statuses taught about guests. Learned apart: it may join guests, which locks in
     /// another order than a status does.
-    addresses: Vec<(GuestId, Sender)>,
+    addresses: Vec<Learned>,
+}
+
+impl AfterCommit {
+    fn learn(&mut self, guest: GuestId, property: PropertyId, update: &StatusUpdate) {
+        if let Some(bsuid) = update.bsuid.clone() {
+            let sender = Sender { wa_id: update.wa_id.clone(), bsuid: Some(bsuid), ..Sender::default() };
+            self.addresses.push(Learned { property, guest, sender });
+        }
+    }
 }
 
 impl App {
@@ -83,31 +94,24 @@ impl App {
 
     async fn take_change(&self, connection: &Arc<OpenConnection>, change: Change) -> Result<()> {
         self.note_webhook(connection.id).await?;
-        let scope = Scope { property: connection.property_id, at: self.now() };
         let digest = digest(&change);
-        let tx = self.db.begin().await?;
-        if is_applied(&tx, &digest).await? {
-            return Ok(());
+        if group::is_of_statuses(&change) {
+            return self.take_statuses(connection, change, digest).await;
         }
-        numbers::webhook_lag(&change.items, scope.at);
-        let mut after = AfterCommit::default();
-        let mut unreadable: Vec<Unreadable> = Vec::new();
-        for item in change.items {
-            match item {
-                Ok(Item::Message(message)) => {
-                    inbound::apply(&tx, scope, connection, message, &mut after).await?;
-                }
-                Ok(Item::Status(update)) => status::apply(&tx, scope, connection, update, &mut after).await?,
-                Ok(Item::Kept) => {}
-                Err(error) => unreadable.push(error),
-            }
-        }
+        self.take_alone(connection, change, digest).await
+    }
+
+    async fn take_alone(
+        &self,
+        connection: &Arc<OpenConnection>,
+        change: Change,
+        digest: String,
+    ) -> Result<()> {
+        let scope = Scope { property: connection.property_id, at: self.now() };
+        let (items, unreadable): (Vec<Item>, Vec<Unreadable>) = split(change.items);
         let outcome =
             if unreadable.is_empty() { ChangeOutcome::Applied } else { ChangeOutcome::PartlyUnreadable };
         let error = unreadable.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        if !error.is_empty() {
-            tracing::warn!(connection = %connection.id, items = unreadable.len(), "webhook items kept unread");
-        }
         let row = webhook_change::ActiveModel {
             property_id: Set(Some(connection.property_id)),
             connection_id: Set(Some(connection.id)),
@@ -115,22 +119,42 @@ impl App {
             error: Set(Some(error).filter(|error| !error.is_empty())),
             ..kept(change.field, digest, change.raw, scope.at)
         };
-        store(&tx, row).await?;
+        let tx = self.db.begin().await?;
+        if !keep(&tx, row).await? {
+            return Ok(());
+        }
+        if !unreadable.is_empty() {
+            tracing::warn!(connection = %connection.id, items = unreadable.len(), "webhook items kept unread");
+        }
+        let mut after = AfterCommit::default();
+        for item in items {
+            match item {
+                Item::Message(message) => {
+                    numbers::webhook_lag(message.timestamp, scope.at);
+                    inbound::apply(&tx, scope, connection, message, &mut after).await?;
+                }
+                Item::Status(update) => {
+                    numbers::webhook_lag(update.timestamp, scope.at);
+                    status::apply(&tx, scope, connection, update, &mut after).await?;
+                }
+                Item::Kept => {}
+            }
+        }
         failpoint::here("webhook_before_commit");
         tx.commit().await?;
         failpoint::here("webhook_applied");
+        self.after_commit(after).await;
+        Ok(())
+    }
+
+    async fn after_commit(&self, after: AfterCommit) {
         for (conversation, end) in after.windows {
             self.cache_window(conversation, Some(end)).await;
         }
         for lane in after.lanes {
             self.start_lane(lane);
         }
-        for (guest, sender) in after.addresses {
-            // A failure here must not make the provider repeat what is committed.
-            let known = guest::identifiers(self.db.reader(), guest).await.unwrap_or_default();
-            self.learn_addresses(scope, guest, &known, &sender).await;
-        }
-        Ok(())
+        self.learn_addresses_of_many(after.addresses).await;
     }
 
     /// Keeps a change that speaks of nobody's number, or of a number of another app. No effect.
@@ -142,10 +166,6 @@ impl App {
         };
         tracing::warn!(field = %change.field, error, "webhook change without effect");
         let digest = digest(&change);
-        let tx = self.db.begin().await?;
-        if is_applied(&tx, &digest).await? {
-            return Ok(());
-        }
         let row = webhook_change::ActiveModel {
             property_id: Set(None),
             connection_id: Set(None),
@@ -153,7 +173,8 @@ impl App {
             error: Set(Some(error.to_owned())),
             ..kept(change.field, digest, change.raw, self.now())
         };
-        store(&tx, row).await?;
+        let tx = self.db.begin().await?;
+        keep(&tx, row).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -188,17 +209,6 @@ fn digest(change: &Change) -> String {
     hash(format!("{}|{}", change.waba_id, change.raw))
 }
 
-/// Whether this very change had its effect already. One that was kept without effect, or partly
-/// unread, gets another chance.
-async fn is_applied(tx: &DatabaseTransaction, digest: &str) -> Result<bool> {
-    let known = webhook_change::Entity::find()
-        .filter(webhook_change::Column::Digest.eq(digest))
-        .filter(webhook_change::Column::Outcome.eq(ChangeOutcome::Applied))
-        .one(tx)
-        .await?;
-    Ok(known.is_some())
-}
-
 fn kept(
     field: String,
     digest: String,
@@ -215,7 +225,9 @@ fn kept(
     }
 }
 
-async fn store(tx: &DatabaseTransaction, row: webhook_change::ActiveModel) -> Result<()> {
+/// Keeps a change as it came. `false` when this very change had its effect already; one that was kept
+/// without effect, or partly unread, gets another chance. A copy that comes in the same instant waits here.
+async fn keep(tx: &DatabaseTransaction, row: webhook_change::ActiveModel) -> Result<bool> {
     use webhook_change::Column;
     let again = OnConflict::column(Column::Digest)
         .update_columns([
@@ -225,7 +237,19 @@ async fn store(tx: &DatabaseTransaction, row: webhook_change::ActiveModel) -> Re
             Column::Error,
             Column::ReceivedAt,
         ])
+        .action_and_where(Expr::col((webhook_change::Entity, Column::Outcome)).ne(ChangeOutcome::Applied))
         .to_owned();
-    webhook_change::Entity::insert(row).on_conflict(again).exec_without_returning(tx).await?;
-    Ok(())
+    let kept = webhook_change::Entity::insert(row).on_conflict(again).exec_without_returning(tx).await?;
+    Ok(kept == 1)
+}
+
+fn split(items: Vec<std::result::Result<Item, Unreadable>>) -> (Vec<Item>, Vec<Unreadable>) {
+    let (mut readable, mut unreadable) = (Vec::with_capacity(items.len()), Vec::new());
+    for item in items {
+        match item {
+            Ok(item) => readable.push(item),
+            Err(error) => unreadable.push(error),
+        }
+    }
+    (readable, unreadable)
 }

@@ -1,7 +1,7 @@
 //! A status of one of our messages.
 
 use bellhop_domain::attempt::{AttemptOutcome, AttemptRef};
-use bellhop_domain::inbound::{DeliveryStatus, Sender, StatusUpdate};
+use bellhop_domain::inbound::{DeliveryStatus, StatusUpdate};
 use bellhop_domain::status::Evidence;
 use bellhop_domain::{ConnectionId, MessageStatus};
 use bellhop_entity::{attempt, message, message_status};
@@ -30,17 +30,25 @@ pub(super) async fn apply(
     }
     // An answer that is not stored yet may bring the wamid: the status waits for it.
     let Some(attempt) = attempt else { return Ok(()) };
-    let Some(row) = lock_own(tx, connection.id, attempt).await? else { return Ok(()) };
+    apply_noted(tx, scope, connection.id, (attempt, update), after).await
+}
+
+/// Applies a status that is written down, to its attempt's message.
+pub(super) async fn apply_noted(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    connection: ConnectionId,
+    (attempt, update): (AttemptRef, StatusUpdate),
+    after: &mut AfterCommit,
+) -> Result<()> {
+    let Some(row) = lock_own(tx, connection, attempt).await? else { return Ok(()) };
     let held = row.status.holds_the_lane();
     let guest = row.guest_id;
     let row = apply_to(tx, scope, row, attempt, &update).await?;
     if held && !row.status.holds_the_lane() {
         after.lanes.push(row.conversation_id);
     }
-    if update.bsuid.is_some() {
-        let sender = Sender { wa_id: update.wa_id, bsuid: update.bsuid, ..Sender::default() };
-        after.addresses.push((guest, sender));
-    }
+    after.learn(guest, scope.property, &update);
     Ok(())
 }
 
@@ -165,15 +173,11 @@ async fn apply_to(
     update: &StatusUpdate,
 ) -> Result<message::Model> {
     let failed = update.status == DeliveryStatus::Failed;
-    // A quiet one's way ends at `sent`; what came after it proves just that.
-    let status = match update.status {
-        DeliveryStatus::Delivered | DeliveryStatus::Read if row.quiet => DeliveryStatus::Sent,
-        status => status,
-    };
+    let change = change_of(&row, update);
     // `sent` that comes after this attempt's own `failed` is late, not news.
     let known = find_attempt(tx, attempt).await?;
     let was_failed = known.as_ref().is_some_and(|known| known.outcome == AttemptOutcome::Failed);
-    if status == DeliveryStatus::Sent && was_failed {
+    if change.to == MessageStatus::Sent && was_failed {
         return Ok(row);
     }
     let outcome = if failed { AttemptOutcome::Failed } else { AttemptOutcome::Sent };
@@ -188,12 +192,21 @@ async fn apply_to(
     if failed && (superseded || proven_attempts(tx, row.id).await? > 0) {
         return Ok(row);
     }
-    let change = Change {
+    let row = settle(tx, scope, row, change).await?;
+    flag_double(tx, scope, row).await
+}
+
+/// What a status says about its message.
+pub(super) fn change_of(row: &message::Model, update: &StatusUpdate) -> Change {
+    // A quiet one's way ends at `sent`; what came after it proves just that.
+    let status = match update.status {
+        DeliveryStatus::Delivered | DeliveryStatus::Read if row.quiet => DeliveryStatus::Sent,
+        status => status,
+    };
+    Change {
         at: Some(update.timestamp),
         wamid: Some(update.wamid.clone()),
         failure: update.error.clone(),
         ..Change::to(status.message_status(), Evidence::Echo)
-    };
-    let row = settle(tx, scope, row, change).await?;
-    flag_double(tx, scope, row).await
+    }
 }
