@@ -56,7 +56,8 @@ impl Database {
             if !tables.contains(&table.as_str()) {
                 continue;
             }
-            self.writer.execute_unprepared(&format!("ANALYZE {table}")).await?;
+            // Another may count it at this moment, or clean it up.
+            self.writer.execute_unprepared(&format!("ANALYZE (SKIP_LOCKED) {table}")).await?;
         }
         Ok(())
     }

@@ -28,6 +28,11 @@ pub(crate) struct Asked<T, R> {
 }
 
 impl<T, R> Asked<T, R> {
+    /// Nobody waits any more.
+    pub fn is_abandoned(&self) -> bool {
+        self.done.is_closed()
+    }
+
     pub fn answer(self, result: R) {
         // Nobody may wait any more.
         self.done.send(result).ok();
@@ -69,7 +74,7 @@ impl<T: Send + 'static, R: Send + 'static> Gather<T, R> {
     }
 }
 
-/// Whoever works; when it panics, the next one begins anew.
+/// Whoever works; when it panics, those who wait learn that, and the next one begins anew.
 struct Working<T, R> {
     of: Gather<T, R>,
     ended: bool,
@@ -94,7 +99,9 @@ impl<T, R> Working<T, R> {
 impl<T, R> Drop for Working<T, R> {
     fn drop(&mut self) {
         if !self.ended {
-            lock(&self.of.0).working = false;
+            let mut waiting = lock(&self.of.0);
+            waiting.working = false;
+            waiting.items.clear();
         }
     }
 }

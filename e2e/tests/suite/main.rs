@@ -17,6 +17,7 @@ mod outages;
 mod races;
 mod services;
 mod split;
+mod status_groups;
 mod storm;
 mod tenants;
 mod there_and_back;

@@ -29,6 +29,8 @@ use crate::rows::{Rows, among, returning};
 pub(crate) struct OnWire {
     pub prepared: Arc<Prepared>,
     pub attempt: AttemptRef,
+    /// Whose it is now: two guests may have been joined meanwhile.
+    pub guest: GuestId,
     pub lease_until: DateTime<Utc>,
 }
 
@@ -65,15 +67,22 @@ impl App {
         }
         let now = self.now();
         let lanes = lock_lanes(&tx, group).await?;
-        let (mut going, mut closed) = (Vec::with_capacity(group.len()), Vec::new());
+        let (mut going, mut closed) = (Vec::with_capacity(group.len()), Vec::<&Arc<Prepared>>::new());
         for prepared in group {
             let Some(lane) = lanes.get(&prepared.row.conversation_id) else { continue };
             if prepared.needs_window && !window::is_open(lane.window, now) {
-                closed.push(prepared.row.id);
+                closed.push(prepared);
             } else {
                 going.push(prepared);
             }
         }
+        if !closed.is_empty() {
+            // What was sent by hand goes first, and the guest's answer to it may open the window.
+            let busy =
+                busy_lanes(&tx, closed.iter().map(|closed| closed.row.conversation_id).collect()).await?;
+            closed.retain(|closed| !busy.contains(&closed.row.conversation_id));
+        }
+        let closed = closed.into_iter().map(|closed| closed.row.id).collect();
         let went = match going.is_empty() {
             true => Vec::new(),
             false => self.put_on_wire(&tx, &lanes, &going).await?,
@@ -105,9 +114,11 @@ impl App {
             .filter(Column::Seq.is_null())
             // One that a merge moved meanwhile has another conversation, which is not locked.
             .filter(among(tx, Column::ConversationId, into.iter().copied()));
-        let went: Vec<(MessageId, i32)> = returning(tx, update, [Column::Id, Column::Attempt]).await?;
-        let went: HashMap<MessageId, i32> = went.into_iter().collect();
-        let attempts = went.iter().map(|(id, number)| [(*id).into(), (*number).into()]);
+        let columns = [Column::Id, Column::Attempt, Column::GuestId];
+        let went: Vec<(MessageId, i32, GuestId)> = returning(tx, update, columns).await?;
+        let went: HashMap<MessageId, (i32, GuestId)> =
+            went.into_iter().map(|(id, number, guest)| (id, (number, guest))).collect();
+        let attempts = went.iter().map(|(id, (number, _))| [(*id).into(), (*number).into()]);
         let attempts = Rows::new([("mid", "uuid"), ("n", "int4")], attempts);
         let Some(first) = going.first().filter(|_| !attempts.is_empty()) else { return Ok(Vec::new()) };
         let (property, connection) = (first.row.property_id, first.row.connection_id);
@@ -124,8 +135,9 @@ impl App {
             .iter()
             .filter_map(|prepared| {
                 let message = prepared.row.id;
-                let attempt = AttemptRef { message, number: *went.get(&message)? };
-                Some(OnWire { prepared: Arc::clone(prepared), attempt, lease_until })
+                let &(number, guest) = went.get(&message)?;
+                let attempt = AttemptRef { message, number };
+                Some(OnWire { prepared: Arc::clone(prepared), attempt, guest, lease_until })
             })
             .collect())
     }
@@ -172,6 +184,19 @@ async fn lock_lanes(
         (id, Lane { guest, window, resolved: status == ConversationStatus::Resolved })
     };
     Ok(rows.into_iter().map(lane).collect())
+}
+
+/// Which of these conversations have something on the wire, or waiting for its turn.
+async fn busy_lanes(tx: &DatabaseTransaction, lanes: Vec<ConversationId>) -> Result<HashSet<ConversationId>> {
+    let busy: Vec<ConversationId> = message::Entity::find()
+        .select_only()
+        .column(message::Column::ConversationId)
+        .filter(among(tx, message::Column::ConversationId, lanes))
+        .filter(in_lane())
+        .into_tuple()
+        .all(tx)
+        .await?;
+    Ok(busy.into_iter().collect())
 }
 
 /// Takes the next place in each of these locked conversations and makes it active. A batch goes last:

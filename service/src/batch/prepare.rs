@@ -61,24 +61,20 @@ impl App {
         let known = identifiers_of(self.db.reader(), rows.iter().map(|row| row.guest_id).collect()).await?;
         let windows = self.windows_of(&rows).await?;
         let mut ready = VecDeque::with_capacity(rows.len());
-        for row in rows {
+        for mut row in rows {
             // Cloned: a guest may stand in several lines.
             let known = known.get(&row.guest_id).cloned().unwrap_or_default();
             let open = window::is_open(windows.get(&row.conversation_id).copied().flatten(), self.now());
-            let fallback = batch.fallback.as_ref();
-            let content = match fallback {
-                Some(fallback) if row.content.needs_window() && !open => {
-                    self.use_fallback(batch, &[row.id]).await?;
-                    fallback
-                }
-                _ => &row.content,
-            };
-            let needs_window = content.needs_window();
+            if let Some(fallback) = batch.fallback.as_ref().filter(|_| row.content.needs_window() && !open) {
+                self.use_fallback(batch, &[row.id]).await?;
+                row.content = fallback.clone();
+            }
+            let needs_window = row.content.needs_window();
             if needs_window && !open {
                 self.expire(row.id).await?;
                 continue;
             }
-            match (Recipient::choose(&known), outbound_body(content)) {
+            match (Recipient::choose(&known), outbound_body(&row.content)) {
                 (Some(recipient), Some(body)) => {
                     ready.push_back(Arc::new(Prepared { row, known, recipient, body, needs_window }));
                 }

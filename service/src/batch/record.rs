@@ -60,7 +60,7 @@ impl Taken {
         if wa_id.is_none() && bsuid.is_none() {
             return None;
         }
-        let (property, guest) = (self.row().property_id, self.row().guest_id);
+        let (property, guest) = (self.row().property_id, self.message.guest);
         Some(Learned { property, guest, sender: Sender { wa_id, bsuid, ..Sender::default() } })
     }
 }
@@ -113,13 +113,15 @@ impl App {
     /// Stores what fits; returns those that need more than this.
     async fn store_accepted(&self, items: &[Item]) -> Result<HashSet<MessageId>> {
         let (now, at) = (real_now(), self.now());
-        let taken: Vec<(&Taken, &Accepted)> = items
+        let mut taken: Vec<(&Taken, &Accepted)> = items
             .iter()
             .filter_map(|item| match &item.what.answer {
                 Answer::Accepted(accepted) => Some((&item.what, accepted)),
                 Answer::Refused(_) | Answer::NeverSent { .. } | Answer::Unknown { .. } => None,
             })
             .collect();
+        // In the order in which statuses lock them.
+        taken.sort_unstable_by_key(|(item, _)| item.attempt().message);
         let rows = taken.iter().map(|(item, accepted)| {
             let AttemptRef { message, number } = item.attempt();
             [message.into(), number.into(), accepted.wamid.clone().into()]
@@ -183,6 +185,7 @@ fn as_sent(item: &Taken, accepted: &Accepted) -> message::Model {
         status: MessageStatus::Sent,
         wamid: Some(accepted.wamid.clone()),
         attempt: item.attempt().number,
+        guest_id: item.message.guest,
         ..item.row().clone()
     }
 }

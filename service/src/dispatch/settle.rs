@@ -1,4 +1,4 @@
-//! The one place where a message changes its state.
+//! How a message changes its state, by the one table of moves.
 
 use bellhop_domain::MessageStatus;
 use bellhop_domain::event::EventType;

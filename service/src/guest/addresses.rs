@@ -16,6 +16,7 @@ use sea_orm::{
 
 use super::{identity, read_identifier};
 use crate::app::App;
+use crate::db::in_time;
 use crate::error::Result;
 use crate::event::Scope;
 use crate::rows::among;
@@ -42,21 +43,22 @@ impl App {
 
     /// The same for many.
     pub(crate) async fn learn_addresses_of_many(&self, learned: Vec<Learned>) {
-        let known =
-            match identifiers_of(self.db.reader(), learned.iter().map(|learned| learned.guest).collect())
-                .await
-            {
-                Ok(known) => known,
-                Err(error) => {
-                    tracing::warn!(%error, guests = learned.len(), "addresses were not learned");
-                    return;
-                }
-            };
-        // What was said last about a guest counts.
+        let guests = learned.len();
+        if let Err(error) = in_time(self.learn_many(learned)).await {
+            tracing::warn!(%error, guests, "addresses were not learned");
+        }
+    }
+
+    async fn learn_many(&self, learned: Vec<Learned>) -> Result<()> {
+        let guests = learned.iter().map(|learned| learned.guest).collect();
+        let known = identifiers_of(self.db.reader(), guests).await?;
+        // What was said last about a guest counts, beside what it leaves open.
         let mut news: HashMap<(PropertyId, GuestId), Learned> = HashMap::new();
         for learned in learned {
             if is_new(known.get(&learned.guest).map_or(&[], Vec::as_slice), &learned.sender) {
-                news.insert((learned.property, learned.guest), learned);
+                let known = news.entry((learned.property, learned.guest)).or_insert_with(|| learned.clone());
+                known.sender.wa_id = learned.sender.wa_id.or(known.sender.wa_id.take());
+                known.sender.bsuid = learned.sender.bsuid.or(known.sender.bsuid.take());
             }
         }
         let mut by_property: HashMap<PropertyId, Vec<Learned>> = HashMap::new();
@@ -75,6 +77,7 @@ impl App {
                 self.learn_addresses(&[], learned).await;
             }
         }
+        Ok(())
     }
 
     async fn attach(&self, learned: &Learned) -> Result<()> {

@@ -135,7 +135,8 @@ pub(crate) async fn learn(tx: &DatabaseTransaction, scope: Scope, sender: &Sende
             (row.id, row.name.is_some())
         }
         (None, None) => match facts.told.iter().find(|told| told.kind() != IdentifierKind::Username) {
-            Some(first) => (create(tx, scope, first, name).await?, name.is_some()),
+            // Somebody may have made it in the same instant, without a name.
+            Some(first) => (create(tx, scope, first, name).await?, false),
             // The parser refuses senders without both.
             None => return Err(crate::error::Error::not_found("sender")),
         },

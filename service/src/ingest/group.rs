@@ -99,7 +99,9 @@ impl App {
         taken.unwrap_or_else(|| Err(Error::of(Problem::Unavailable)))
     }
 
-    async fn take_group(&self, group: Vec<Asked<StatusChange, Result<()>>>) {
+    async fn take_group(&self, mut group: Vec<Asked<StatusChange, Result<()>>>) {
+        // Nobody was told that they are taken: they come again.
+        group.retain(|asked| !asked.is_abandoned());
         let changes: Vec<&StatusChange> = group.iter().map(|asked| &asked.what).collect();
         match in_time(self.apply_group(&changes)).await {
             Ok(after) => {
@@ -108,10 +110,14 @@ impl App {
             }
             Err(error) => {
                 tracing::warn!(%error, changes = group.len(), "statuses not stored together, one by one then");
+                // The next group does not wait for them.
                 for asked in group {
-                    let StatusChange { connection, change, digest } = &asked.what;
-                    let taken = self.take_alone(connection, change.clone(), digest.clone()).await;
-                    asked.answer(taken);
+                    let app = self.clone();
+                    self.tasks.spawn(async move {
+                        let StatusChange { connection, change, digest } = &asked.what;
+                        let taken = in_time(app.take_alone(connection, change.clone(), digest.clone())).await;
+                        asked.answer(taken);
+                    });
                 }
             }
         }
@@ -128,13 +134,12 @@ impl App {
         news.iter().for_each(|news| numbers::webhook_lag(news.update.timestamp, at));
         let mut after = AfterCommit::default();
         let noted = note(&tx, &news).await?;
-        let mut outcome = Outcome { rows: lock(&tx, &news, &noted).await?, ..Outcome::default() };
+        let mut outcome = Outcome { rows: lock(&tx, &news).await?, ..Outcome::default() };
         let mut rest = Vec::new();
         let mut first = HashSet::new();
         for news in news {
             // Twice in one group: the second finds the first one noted.
-            let is_noted = noted.contains(&news.key());
-            if !first.insert(news.key()) || !is_noted {
+            if news.plain().is_none() || !noted.contains(&news.key()) || !first.insert(news.key()) {
                 rest.push((news, false));
             } else if !outcome.apply(news, at, &mut after)? {
                 rest.push((news, true));
@@ -191,7 +196,9 @@ impl Outcome {
         }
         let scope = Scope { property: row.property_id, at };
         let held = row.status.holds_the_lane();
-        let unanswered = matches!(row.status, MessageStatus::Sending | MessageStatus::InDoubt);
+        // Without a wamid somebody decided that it was sent.
+        let unanswered =
+            matches!(row.status, MessageStatus::Sending | MessageStatus::InDoubt) || row.wamid.is_none();
         let (new, moved) = step(scope, row, &status::change_of(row, news.update))?;
         *row = new.try_into_model()?;
         touched.changed = true;
@@ -302,17 +309,13 @@ async fn note(tx: &DatabaseTransaction, news: &[News<'_>]) -> Result<HashSet<Key
     Ok(new.iter().map(QueryResult::try_get_many_by_index).collect::<Result<_, _>>()?)
 }
 
-/// The messages of those that were noted just now, locked in the order of their ids.
+/// The messages that are echoed, locked in the order of their ids: also those that are looked at one by one.
 async fn lock(
     tx: &DatabaseTransaction,
     news: &[News<'_>],
-    noted: &HashSet<Key>,
 ) -> Result<HashMap<MessageId, (message::Model, Touched)>> {
-    if noted.is_empty() {
-        return Ok(HashMap::new());
-    }
     let ids: HashSet<MessageId> =
-        news.iter().filter_map(News::plain).map(|attempt| attempt.message).collect();
+        news.iter().filter_map(|news| news.update.attempt).map(|attempt| attempt.message).collect();
     let rows = message::Entity::find()
         .filter(among(tx, message::Column::Id, ids))
         .order_by_asc(message::Column::Id)
