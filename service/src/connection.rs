@@ -213,6 +213,19 @@ impl App {
         Ok(())
     }
 
+    /// Reads the pace of an account's numbers, in the background: what fails comes with the next round.
+    pub(crate) fn sync_account(&self, waba_id: String) {
+        let app = self.clone();
+        self.tasks.spawn(async move {
+            let Ok(connections) = app.connections().await else { return };
+            for connection in connections.iter().filter(|c| c.line.waba_id == waba_id) {
+                if let Err(error) = app.sync_number(connection).await {
+                    tracing::warn!(connection = %connection.id, %error, "the number's limits could not be read");
+                }
+            }
+        });
+    }
+
     async fn sync_number(&self, connection: &OpenConnection) -> Result<()> {
         let number = self.ports.provider.number(&connection.line).await?;
         let tx = self.db.begin().await?;

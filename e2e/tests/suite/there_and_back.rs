@@ -218,3 +218,27 @@ async fn a_resolved_conversation_reopens_when_the_guest_writes() {
 fn chrono_now_seconds() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs()
 }
+
+/// Without the webhook it would take the next round of asking, minutes later.
+#[tokio::test]
+async fn an_upgrade_of_the_number_is_used_at_once() {
+    let hotel = Hotel::open().await;
+    let metrics = hotel.staff.base.replace("/api/v1/whatsapp", "/metrics");
+    let limit_becomes = |wanted: &'static str| {
+        let metrics = metrics.clone();
+        eventually("the number's limit to be known", move || {
+            let metrics = metrics.clone();
+            async move {
+                let numbers = reqwest::get(metrics).await.ok()?.text().await.ok()?;
+                let mut limits = numbers.lines().filter(|line| line.starts_with("bellhop_pace_limit{"));
+                limits.any(|line| line.ends_with(wanted)).then_some(())
+            }
+        })
+    };
+    limit_becomes(" 80").await;
+    let account = hotel.phones.get("/account").await;
+    let path = format!("/numbers/{}", account["phone_number_id"].as_str().expect("an id"));
+    hotel.phones.put(&path, &json!({"throughput": 1_000})).await;
+    limit_becomes(" 1000").await;
+    hotel.close().await;
+}

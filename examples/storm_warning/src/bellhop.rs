@@ -34,8 +34,8 @@ impl Bellhop {
         })
     }
 
-    /// Lets the simulated number take 1,000 a second, as WhatsApp does after its upgrade. Bellhop
-    /// reads the new limit within five minutes, or at its next start.
+    /// Lets the simulated number take 1,000 a second, as WhatsApp does after its upgrade. A webhook tells
+    /// Bellhop.
     pub async fn open_throttle(&self) -> Result<()> {
         let account: Value =
             self.http.get(format!("{}/simulator/account", self.simulator)).send().await?.json().await?;

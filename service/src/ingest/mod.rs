@@ -95,10 +95,15 @@ impl App {
     async fn take_change(&self, connection: &Arc<OpenConnection>, change: Change) -> Result<()> {
         self.note_webhook(connection.id).await?;
         let digest = digest(&change);
+        let is_about_limits = change.field == LIMITS;
         if group::is_of_statuses(&change) {
             return self.take_statuses(connection, change, digest).await;
         }
-        self.take_alone(connection, change, digest).await
+        self.take_alone(connection, change, digest).await?;
+        if is_about_limits {
+            self.sync_account(connection.line.waba_id.clone());
+        }
+        Ok(())
     }
 
     async fn take_alone(
@@ -194,6 +199,10 @@ fn owner(
     };
     all.iter().filter(meant).find(|c| webhook.signed_with(&c.app_secret)).cloned()
 }
+
+/// Meta's field for news about what a number may send. They name the number for people to read only, so the
+/// limits themselves are asked for.
+const LIMITS: &str = "phone_number_quality_update";
 
 /// Meta's field for messages and their statuses.
 const MESSAGES: &str = "messages";

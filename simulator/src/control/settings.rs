@@ -1,10 +1,16 @@
 //! The number's limits, faults, the clock, templates, and where webhooks stand.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Input, Problem};
-use crate::{core::Core, faults::Faults, restore::tag, templates::Template};
+use crate::{core::Core, faults::Faults, restore::tag, templates::Template, webhooks::tell_upgrade};
+
+/// Messages a second.
+const STANDARD: u32 = 80;
+const HIGH: u32 = 1_000;
 
 pub(super) fn number(core: &Core, id: &str) -> Answer {
     if id != core.account.phone_number_id {
@@ -13,19 +19,21 @@ pub(super) fn number(core: &Core, id: &str) -> Answer {
     Ok(json!(core.state().number))
 }
 
-/// Sets what the body names; `"throughput": null` is unlimited.
-pub(super) fn set_number(core: &Core, id: &str, input: &Input) -> Answer {
+/// Sets what the body names; `"throughput": null` is unlimited. From 80 to 1,000 is what WhatsApp calls an
+/// upgrade, and a webhook tells of it.
+pub(super) fn set_number(core: &Arc<Core>, id: &str, input: &Input) -> Answer {
     number(core, id)?;
     let body: Map<String, Value> = input.parse()?;
-    let settings = {
+    let (settings, before) = {
         let mut state = core.state();
-        let mut settings = state.number;
+        let before = state.number;
+        let mut settings = before;
         for (key, value) in &body {
             match (key.as_str(), value) {
                 ("throughput", Value::Null) => settings.throughput = None,
                 ("throughput", value) => {
                     let limit = value.as_u64().and_then(|limit| u32::try_from(limit).ok());
-                    let Some(limit) = limit.filter(|limit| [20, 80, 1_000].contains(limit)) else {
+                    let Some(limit) = limit.filter(|limit| [20, STANDARD, HIGH].contains(limit)) else {
                         return Err(Problem::bad("throughput must be 20, 80, 1000 or null"));
                     };
                     settings.throughput = Some(limit);
@@ -37,9 +45,12 @@ pub(super) fn set_number(core: &Core, id: &str, input: &Input) -> Answer {
         }
         state.number = settings;
         core.record(tag::NUMBER, &settings);
-        settings
+        (settings, before)
     };
     core.flush()?;
+    if before.throughput == Some(STANDARD) && settings.throughput == Some(HIGH) {
+        tell_upgrade(core);
+    }
     Ok(json!(settings))
 }
 

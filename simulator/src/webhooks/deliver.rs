@@ -154,6 +154,31 @@ async fn deliver(core: &Core, callback: &str, values: Vec<Value>, faults: &Webho
     }
 }
 
+/// Tells that the number may send more from now on. A restart forgets it.
+pub(crate) fn tell_upgrade(core: &Arc<Core>) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    let core = core.clone();
+    runtime.spawn(async move {
+        let body = escape(&payload::upgrade(&core.account));
+        let signature = signature(&core.account.app_secret, body.as_bytes());
+        for pause in PAUSES_MS {
+            let callback = {
+                let state = core.state();
+                state.callback.clone().filter(|_| !state.faults.webhooks.silent)
+            };
+            if let Some(callback) = callback
+                && post(&core, &callback, &body, &signature).await
+            {
+                return;
+            }
+            tokio::select! {
+                () = sleep(Duration::from_millis(pause)) => {}
+                () = core.shutdown.cancelled() => return,
+            }
+        }
+    });
+}
+
 /// Posts one body; true when it was answered 200. Duplicates follow a success.
 pub(super) async fn deliver_body(core: &Core, callback: &str, values: Vec<Value>, duplicates: u32) -> bool {
     let body = escape(&payload::envelope(&core.account, values));

@@ -43,6 +43,18 @@ pub(super) fn envelope(account: &Account, values: Vec<Value>) -> Value {
     json!({"object": "whatsapp_business_account", "entry": entries})
 }
 
+/// An account-level change: it names no number id.
+pub(super) fn upgrade(account: &Account) -> Value {
+    let value = json!({
+        "display_phone_number": account.display_phone_number,
+        "event": "THROUGHPUT_UPGRADE",
+        "current_limit": "TIER_UNLIMITED",
+        "max_daily_conversations_per_business": "TIER_UNLIMITED",
+    });
+    let changes = json!([{"value": value, "field": "phone_number_quality_update"}]);
+    json!({"object": "whatsapp_business_account", "entry": [{"id": account.waba_id, "changes": changes}]})
+}
+
 fn contact(guest: &Profile) -> Value {
     let mut contact = json!({"profile": {"name": guest.shown_name()}});
     if let Some(username) = &guest.username {
