@@ -24,10 +24,11 @@ openapi: cargo
 	$(CARGO) run --quiet --bin bellhop -- openapi > openapi.yaml.new
 	mv openapi.yaml.new openapi.yaml
 
-# Death at every named place and at random moments, for longer than `make test` has time.
+# Death at every named place and at random moments, services away for half a minute: longer than `make test` has
+# time for.
 torture: cargo services
-	BELLHOP_TORTURE=1 BELLHOP_TEST_PAIR=services $(CARGO) test --package bellhop-e2e --test suite -- \
-	  --nocapture --test-threads=1 deaths:: storm::
+	BELLHOP_TORTURE=1 BELLHOP_TEST_OUTAGE_SECONDS=30 BELLHOP_TEST_PAIR=services \
+	  $(CARGO) test --workspace --test suite -- --nocapture --test-threads=1 deaths:: storm:: outages::
 
 # Start-up time and idle memory of a release build; see docs/OPERATIONS.md.
 measure: cargo

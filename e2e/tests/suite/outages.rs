@@ -19,8 +19,9 @@ const SOME: usize = 20;
 /// No answer may take longer.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// How long an outage lasts. `make test` has no time for the half minute of a real one.
-fn outage() -> Duration {
+/// How long an outage lasts. `make test` has no time for the half minute that
+/// `make torture` takes.
+pub fn outage() -> Duration {
     let seconds = std::env::var("BELLHOP_TEST_OUTAGE_SECONDS").ok();
     Duration::from_secs(seconds.map_or(5, |seconds| seconds.parse().expect("a number of seconds")))
 }

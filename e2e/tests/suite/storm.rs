@@ -10,6 +10,8 @@ use bellhop_e2e::{Home, Hotel, eventually, ledger};
 use reqwest::Method;
 use serde_json::json;
 
+use crate::outages::outage;
+
 const SHORT: [(&str, &str); 1] = [("BELLHOP_SEND_LEASE_SECONDS", "1")];
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -110,7 +112,7 @@ async fn through(trouble: impl AsyncFnOnce(&Hotel, [&Proxy; 3])) {
 
 async fn away(proxy: &Proxy) {
     proxy.cut();
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(outage()).await;
     proxy.restore();
 }
 

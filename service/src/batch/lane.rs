@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::begin::{Begun, OnWire};
 use super::chunk::{self, Chunk, lanes_of};
 use super::exposure::Exposed;
-use super::prepare::Prepared;
+use super::prepare::{BUSY, Prepared};
 use super::state;
 use crate::app::App;
 use crate::connection::OpenConnection;
@@ -32,8 +32,6 @@ pub(super) const AHEAD: Duration = Duration::from_millis(50);
 const TURN: Duration = Duration::from_secs(5);
 /// The longest sleep between two looks at whether the batch still runs.
 const NAP: Duration = Duration::from_millis(500);
-/// When a message whose conversation is busy is looked at again.
-const BUSY: Duration = Duration::from_secs(1);
 
 /// How a chunk was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

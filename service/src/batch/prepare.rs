@@ -25,7 +25,7 @@ use crate::message::lock;
 use crate::rows::among;
 
 /// When a message whose conversation is busy is looked at again, at the soonest.
-const BUSY: Duration = Duration::from_secs(1);
+pub(super) const BUSY: Duration = Duration::from_secs(1);
 /// Messages prepared at a time; a chunk may be larger.
 const PREPARED: u64 = 200;
 

@@ -109,8 +109,7 @@ impl App {
         let Some(id) = key.find::<BatchId>(self.db.reader(), caller, self.now()).await? else {
             return Ok(None);
         };
-        let row = batches::Entity::find_by_id(id).one(self.db.reader()).await?;
-        match row {
+        match batches::Entity::find_by_id(id).one(self.db.reader()).await? {
             Some(row) if row.status != BatchStatus::Receiving => self.batch(caller, id).await.map(Some),
             Some(row) if row.receiving_until.is_some_and(|until| until > real_now()) => {
                 Err(Error::of(Problem::IdempotencyKeyInFlight))
@@ -161,8 +160,7 @@ impl App {
         };
         let reader = Reader::new(caller.property_id, property::home(&property), property.default_language);
         let (app, caller) = (self.clone(), *caller);
-        let (seen, named) = (HashSet::new(), Vec::new());
-        let (key, content, parts) = (None, None, 0);
+        let (seen, named, key, content, parts) = (HashSet::new(), Vec::new(), None, None, 0);
         Ok(Reception { app, caller, scope, row, reader, receiver, parts, seen, named, key, content })
     }
 }

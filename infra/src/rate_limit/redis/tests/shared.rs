@@ -5,7 +5,7 @@ use std::time::Instant;
 use bellhop_domain::BatchId;
 
 use super::*;
-use crate::rate_limit::suite::{AHEAD, MS, START, assert_paced, exact, guest, pace, placed};
+use crate::rate_limit::suite::{AHEAD, MS, assert_paced, guest, pace};
 
 /// Asks for a second and a half of real time; the places on the server's clock.
 async fn ask_for_a_while(
@@ -84,38 +84,4 @@ async fn keys_begin_with_the_prefix_and_go_by_themselves() {
     let ttl: i64 = redis.command(redis::cmd("PTTL").arg(redis.key(connection))).await;
     assert!((25_000..=31_000).contains(&ttl), "as long as the pace climbs: {ttl} ms");
     redis.clean().await;
-}
-
-/// The CPU time of Redis' main thread so far, in microseconds. Not `commandstats`, which counts on
-/// while others have the processor.
-async fn cpu(redis: &RedisRateLimiter) -> f64 {
-    let text: String = redis.command(redis::cmd("INFO").arg("cpu")).await;
-    let field = |name: &str| -> f64 {
-        text.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().parse().unwrap()
-    };
-    (field("used_cpu_user_main_thread:") + field("used_cpu_sys_main_thread:")) * 1e6
-}
-
-/// `cargo test -p bellhop-infra cost_of_a_group -- --ignored --nocapture`
-#[tokio::test]
-#[ignore = "prints a figure of this machine"]
-async fn cost_of_a_group_of_64() {
-    let Some(redis) = make().await else { return };
-    let kinds = [(1_000_000, None), (1_000, None), (1_000, Some(500.0)), (80, None)];
-    for (per_second, own) in kinds {
-        let (connection, batch) = (ConnectionId::new(), BatchId::new());
-        let mut at = START;
-        let (before, mut given) = (cpu(&redis).await, 0.0);
-        for turn in 0..2_000 {
-            let recipients: Vec<_> = (0..64).map(|n| guest(turn * 64 + n)).collect();
-            let (batch_pace, pace, recipients) = (own, pace(per_second), &recipients);
-            let ask = BatchAsk { batch, batch_pace, connection, pace, recipients, ahead: AHEAD };
-            let permit = redis.group(at, &ask).await;
-            given += placed(&permit).len() as f64;
-            at += exact(permit.again).max(MS);
-        }
-        let (cost, given) = ((cpu(&redis).await - before) / 2_000.0, given / 2_000.0);
-        println!("{per_second}/s, {own:?}: {cost:.1} us of Redis a group, {given:.1} places in it");
-        redis.clean().await;
-    }
 }
