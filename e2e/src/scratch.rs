@@ -75,7 +75,7 @@ impl Drop for Scratch {
         // In a thread of its own: a drop cannot wait in the test's runtime.
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(remove(&services, &name))
+            runtime.block_on(remove_surely(&services, &name))
         });
         let removed = thread.join().expect("no panic in there");
         // A second panic would hide what the first one said.
@@ -87,6 +87,18 @@ async fn server(services: &Services) -> Result<DatabaseConnection, DbErr> {
     let mut options = ConnectOptions::new(format!("{}/postgres", services.postgres));
     options.max_connections(1).sqlx_logging(false);
     Database::connect(options).await
+}
+
+/// A busy server may refuse once.
+async fn remove_surely(services: &Services, name: &str) -> Removed {
+    for _ in 0..2 {
+        match remove(services, name).await {
+            Ok(()) => return Ok(()),
+            Err(error) => println!("{name} was not removed, trying again: {error}"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    remove(services, name).await
 }
 
 /// The database goes last: as long as it stands, the rest is found by its name.
