@@ -50,16 +50,22 @@ impl Database {
         if self.writer.get_database_backend() != DbBackend::Postgres {
             return Ok(());
         }
-        let grown = Statement::from_string(DbBackend::Postgres, GROWN);
-        for table in self.reader.query_all_raw(grown).await? {
+        let tx = self.begin().await?;
+        // One at a time: every lane that begins asks, in every process.
+        let turn = Statement::from_sql_and_values(DbBackend::Postgres, TURN, [tables.join(" ").into()]);
+        let turn = tx.query_one_raw(turn).await?;
+        if !turn.map_or(Ok(false), |turn| turn.try_get_by_index(0))? {
+            return Ok(());
+        }
+        for table in tx.query_all_raw(Statement::from_string(DbBackend::Postgres, GROWN)).await? {
             let table: String = table.try_get_by_index(0)?;
             if !tables.contains(&table.as_str()) {
                 continue;
             }
-            // Another may count it at this moment, or clean it up.
-            self.writer.execute_unprepared(&format!("ANALYZE (SKIP_LOCKED) {table}")).await?;
+            // The server's own housekeeping may be at it.
+            tx.execute_unprepared(&format!("ANALYZE (SKIP_LOCKED) {table}")).await?;
         }
-        Ok(())
+        tx.commit().await
     }
 
     /// Closes the pools; what is committed is on disk.
@@ -69,6 +75,9 @@ impl Database {
         self.writer.close().await
     }
 }
+
+/// Until the transaction ends.
+const TURN: &str = "SELECT pg_try_advisory_xact_lock(hashtext('bellhop ANALYZE ' || $1))";
 
 const GROWN: &str = "\
     SELECT relname::text FROM pg_stat_user_tables \

@@ -84,36 +84,46 @@ fn lane_of(lanes: &[Lane], client: usize, n: usize) -> &Lane {
 async fn on_sqlite(system: &System, time: Duration, watch: &Watch) -> Result<(Figures, Load)> {
     // Opened by Bellhop's own code: the same pragmas.
     let database = system.database().await?;
-    let pool = database.get_sqlite_connection_pool().clone();
-    let lanes = Lane::all(sqlx::query_as::<_, Ids>(LANES).fetch_all(&pool).await?);
-    ensure!(!lanes.is_empty(), "there are conversations");
-    let before = watch.now()?;
-    // The pool stays: connections that end take their counters along.
+    let pool = database.get_sqlite_connection_pool();
+    let lanes = sqlx::query_as(LANES).fetch_all(pool).await?;
     let clients = pool.clone();
-    let load = drive(time, move |client, n| {
-        let (pool, lanes) = (clients.clone(), Arc::clone(&lanes));
+    let measured = measure(lanes, (time, watch), move |lanes, client, n| {
+        let pool = clients.clone();
         async move { Ok(commit_on_sqlite(&mut *pool.acquire().await?, lane_of(&lanes, client, n)).await?) }
-    })
-    .await?;
-    let figures = Figures::of(&load, watch.now()?.since(&before));
+    });
+    let measured = measured.await?;
     pool.close().await;
-    Ok((figures, load))
+    Ok(measured)
 }
 
 async fn on_postgres(system: &System, time: Duration, watch: &Watch) -> Result<(Figures, Load)> {
     let pool = connect(&system.database_url(), CLIENTS).await?;
-    let lanes = Lane::all(sqlx::query_as::<_, Ids>(LANES).fetch_all(&pool).await?);
+    let lanes = sqlx::query_as(LANES).fetch_all(&pool).await?;
+    let clients = pool.clone();
+    let measured = measure(lanes, (time, watch), move |lanes, client, n| {
+        let pool = clients.clone();
+        async move { Ok(commit_on_postgres(&mut *pool.acquire().await?, lane_of(&lanes, client, n)).await?) }
+    });
+    let measured = measured.await?;
+    pool.close().await;
+    Ok(measured)
+}
+
+/// The caller's pool stays until this is done: connections that end take their counters along.
+async fn measure<F, A>(
+    rows: Vec<Ids>,
+    (time, watch): (Duration, &Watch),
+    commit: F,
+) -> Result<(Figures, Load)>
+where
+    F: Fn(Arc<Vec<Lane>>, usize, usize) -> A + Clone + Send + 'static,
+    A: Future<Output = Result<()>> + Send,
+{
+    let lanes = Lane::all(rows);
     ensure!(!lanes.is_empty(), "there are conversations");
     let before = watch.now()?;
-    // The pool stays: connections that end take their counters along.
-    let clients = pool.clone();
-    let load = drive(time, move |client, n| {
-        let (pool, lanes) = (clients.clone(), Arc::clone(&lanes));
-        async move { Ok(commit_on_postgres(&mut *pool.acquire().await?, lane_of(&lanes, client, n)).await?) }
-    })
-    .await?;
+    let load = drive(time, move |client, n| commit(Arc::clone(&lanes), client, n)).await?;
     let figures = Figures::of(&load, watch.now()?.since(&before));
-    pool.close().await;
     Ok((figures, load))
 }
 

@@ -8,6 +8,7 @@ use bellhop_e2e::proxy::Proxy;
 use bellhop_e2e::services::unless_embedded;
 use bellhop_e2e::{Home, Hotel, eventually, ledger};
 use reqwest::Method;
+use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 use serde_json::json;
 
 use crate::outages::outage;
@@ -81,6 +82,22 @@ async fn sigterm_in_the_middle_leaves_nothing_in_doubt() {
     fleet.add_worker().await;
     until_completed(&fleet.staff[0], &id, PATIENCE).await;
     assert!(compare(&fleet.staff[0], &fleet.phones, &id, 200).await.is_empty());
+}
+
+/// PostgreSQL looks by itself once a minute, and plans for empty tables until then.
+#[tokio::test]
+async fn what_a_batch_fills_is_counted_anew() {
+    let Some(services) = unless_embedded().await else { return };
+    let fleet = Fleet::start(Home::on_services(services).await, (1, 0), &SHORT).await;
+    hand_in_surely(&fleet.staff[0], &to_guests(0..10_000, json!({})), "many").await;
+    let database = Database::connect(fleet.home.scratch().database_url()).await.unwrap();
+    // `last_analyze` is the one that was asked for; the server's own is another column.
+    let counted = "SELECT 1 FROM pg_stat_user_tables WHERE relname = 'guests' AND last_analyze IS NOT NULL";
+    eventually("the guests to be counted", || async {
+        database.query_one_raw(Statement::from_string(DbBackend::Postgres, counted)).await.unwrap()
+    })
+    .await;
+    database.close().await.unwrap();
 }
 
 /// What a batch meets on its way, and the comparison at the end.

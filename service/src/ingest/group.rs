@@ -102,6 +102,9 @@ impl App {
     async fn take_group(&self, mut group: Vec<Asked<StatusChange, Result<()>>>) {
         // Nobody was told that they are taken: they come again.
         group.retain(|asked| !asked.is_abandoned());
+        if group.is_empty() {
+            return;
+        }
         let changes: Vec<&StatusChange> = group.iter().map(|asked| &asked.what).collect();
         match in_time(self.apply_group(&changes)).await {
             Ok(after) => {
