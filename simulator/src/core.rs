@@ -2,22 +2,26 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, atomic::AtomicBool},
 };
 
 use anyhow::Context;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config,
     account::{Account, well_known},
-    clock::SharedClock,
+    clock::{SharedClock, system_ms},
     connections::Connections,
     journal::Journal,
+    lock,
+    media::Folder,
+    queue::{Event, Notice, Owner},
     restore,
-    state::{Event, GuestId, State},
+    state::State,
     templates, webhooks,
 };
 
@@ -29,6 +33,7 @@ pub(crate) struct Core {
     pub clock: SharedClock,
     state: Mutex<State>,
     journal: Option<Journal>,
+    pub media: Folder,
     /// Changes whenever waiting deliveries should look again: another callback, other faults.
     pub changes: watch::Sender<u64>,
     pub shutdown: CancellationToken,
@@ -42,15 +47,21 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn open(config: Config) -> anyhow::Result<Arc<Self>> {
         let mut state = State { templates: templates::seeded(), ..State::default() };
+        let media = match &config.data_dir {
+            None => Folder::Fleeting(Mutex::default()),
+            Some(dir) => Folder::Kept(dir.join(format!("simulator-{}-media", config.account))),
+        };
         let journal = match &config.data_dir {
             None => None,
             Some(dir) => Some(open_journal(dir, &config, &mut state)?),
         };
+        media.sweep(|id| state.media.contains_key(id));
         Ok(Arc::new(Self {
             account: well_known(config.account),
             clock: config.clock,
             state: Mutex::new(state),
             journal,
+            media,
             changes: watch::Sender::new(0),
             shutdown: CancellationToken::new(),
             deliveries: Semaphore::new(DELIVERIES),
@@ -62,7 +73,7 @@ impl Core {
 
     /// The state, locked. Never hold it over an `await`.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Takes up a journal line; call it with the state locked, and [`Core::flush`] once it is not.
@@ -83,21 +94,34 @@ impl Core {
     }
 
     /// Queues a webhook and sees to it that somebody delivers it.
-    pub(crate) fn queue(self: &Arc<Self>, state: &mut State, guest: GuestId, due: i64, event: Event) {
-        if state.queue(guest, due, event) {
-            webhooks::start(self, state, guest);
+    pub(crate) fn queue(self: &Arc<Self>, state: &mut State, owner: Owner, due: i64, event: Event) {
+        if state.queue(owner, due, event) {
+            webhooks::start(self, state, owner);
         }
     }
 
-    /// Starts the deliveries that a restart has interrupted. Does nothing to those that run.
-    pub(crate) fn start_deliveries(self: &Arc<Self>) {
+    /// Tells the business of a change of its account; call it with the state locked, and
+    /// [`Core::flush`] once it is not.
+    pub(crate) fn notify(self: &Arc<Self>, state: &mut State, field: &str, value: Value) {
+        let due = system_ms();
+        let (field, at) = (field.to_owned(), self.clock.now_ms());
+        let notice = Notice { field, value, at, due, told: AtomicBool::new(false) };
+        self.record(restore::tag::NOTICE, &notice);
+        let place = state.notices.len();
+        state.notices.push(notice);
+        self.queue(state, Owner::Account, due, Event::Notice(place));
+    }
+
+    /// Starts the deliveries and reviews that a restart has interrupted. Does nothing to those that run.
+    pub(crate) fn start_tasks(self: &Arc<Self>) {
         let mut state = self.state();
-        for guest in 0..state.guests.len() {
-            let idle = state.guests.get(guest).is_some_and(|guest| !guest.active && !guest.queue.is_empty());
+        for owner in state.owners() {
+            let idle = state.queue_of(owner).is_some_and(|queue| !queue.active && !queue.waiting.is_empty());
             if idle {
-                webhooks::start(self, &mut state, guest);
+                webhooks::start(self, &mut state, owner);
             }
         }
+        templates::start_reviews(self, &state);
     }
 
     pub(crate) fn changed(&self) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::state::{Event, Guest, GuestId, Line, State};
+use crate::state::{Guest, GuestId, Line, State};
 
 /// What WhatsApp knows of a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,16 +159,6 @@ impl State {
             id = target;
         }
         id
-    }
-
-    /// Queues a webhook. True when no task works on this guest's queue yet: the caller starts one.
-    pub(crate) fn queue(&mut self, guest: GuestId, due: i64, event: Event) -> bool {
-        self.next_ticket += 1;
-        let ticket = self.next_ticket;
-        let Some(guest) = self.guests.get_mut(guest) else { return false };
-        guest.queue.insert((due, ticket), event);
-        guest.wake.notify_one();
-        !guest.active
     }
 }
 

@@ -8,19 +8,17 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::Mutex,
 };
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::lock;
+
 pub(crate) struct Journal {
     pending: Mutex<Vec<u8>>,
     file: Mutex<File>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Journal {

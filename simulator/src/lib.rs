@@ -14,14 +14,22 @@ mod graph;
 mod guests;
 mod journal;
 mod limits;
+mod media;
 mod page;
+mod profile;
+mod queue;
 mod restore;
 mod state;
 mod templates;
+mod uploads;
 mod wamid;
 mod webhooks;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use poem::{Endpoint, Request, Response, Server, endpoint};
 use tokio::net::TcpListener;
@@ -42,7 +50,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct Config {
     /// 1, 2, 3 …: which of the well-known accounts it plays.
     pub account: u32,
-    /// Where it keeps its journal; None: in memory only.
+    /// Where it keeps its journal and media; None: in memory, with media in a folder that goes with it.
     pub data_dir: Option<PathBuf>,
     /// Shared with whoever lives in the same process, so that a moved clock moves all of it.
     pub clock: SharedClock,
@@ -71,7 +79,7 @@ impl Simulator {
     /// All of its surfaces, for a server of one's own. `close_after_accept` then breaks the answer off
     /// after its headers; only [`Simulator::serve`] can close a connection without a byte.
     pub fn endpoint(&self) -> impl Endpoint<Output = Response> + use<> {
-        self.core.start_deliveries();
+        self.core.start_tasks();
         let core = self.core.clone();
         endpoint::make(move |request| {
             let core = core.clone();
@@ -103,9 +111,15 @@ async fn answer(core: &Arc<Core>, request: Request) -> Response {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     match parts.as_slice() {
         ["simulator", rest @ ..] => control::answer(core, rest, request).await,
+        ["whatsapp_business", "attachments"] => graph::download(core, &request).await,
         [version, rest @ ..] if graph::is_version(version) => {
             graph::answer(core, version, rest, request).await
         }
         other => page::answer(request.method(), other),
     }
+}
+
+/// A lock that nobody can spoil: what is under one of these is right after every single step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,8 +9,11 @@ use crate::{
     clock::SharedClock,
     guests::Profile,
     journal::{self, push_line},
-    state::{Event, GuestId, Inbound, Line, NumberSettings, Sent, State},
-    templates::{self, Template},
+    media::Media,
+    profile::NumberProfile,
+    queue::{Event, Notice, Owner},
+    state::{GuestId, Inbound, Line, NumberSettings, Sent, State},
+    templates::{self, Gone, Reviews, Template},
 };
 
 /// The tags of the journal's lines.
@@ -19,6 +22,12 @@ pub(crate) mod tag {
     pub(crate) const NUMBER: &str = "number";
     pub(crate) const CALLBACK: &str = "callback";
     pub(crate) const TEMPLATE: &str = "template";
+    pub(crate) const TEMPLATE_GONE: &str = "template_gone";
+    pub(crate) const REVIEWS: &str = "reviews";
+    pub(crate) const PROFILE: &str = "profile";
+    pub(crate) const MEDIA: &str = "media";
+    pub(crate) const NOTICE: &str = "notice";
+    pub(crate) const TOLD_NOTICE: &str = "told_notice";
     pub(crate) const GUEST: &str = "guest";
     pub(crate) const SENT: &str = "sent";
     pub(crate) const INBOUND: &str = "inbound";
@@ -36,6 +45,10 @@ pub(crate) fn load(path: &Path, clock: &SharedClock, state: &mut State) -> std::
             tracing::warn!(tag, "a journal line was not understood");
         }
     })?;
+    let now = clock.now_ms();
+    state.media.retain(|_, media| media.lives(now));
+    // A journal counts its notices from the first one, and the next one starts with these.
+    state.notices.retain(|notice| !notice.is_told());
     requeue(state);
     Ok(())
 }
@@ -49,7 +62,19 @@ fn apply(tag: &str, data: &RawValue, clock: &SharedClock, state: &mut State) -> 
         tag::CLOCK => clock.set_offset_ms(parse(data)?),
         tag::NUMBER => state.number = parse::<NumberSettings>(data)?,
         tag::CALLBACK => state.callback = parse::<Option<String>>(data)?,
-        tag::TEMPLATE => state.put_template(parse::<Template>(data)?),
+        tag::TEMPLATE => put_template(state, parse::<Template>(data)?),
+        tag::TEMPLATE_GONE => state.remove_template(parse::<Gone>(data)?),
+        tag::REVIEWS => state.reviews = parse::<Reviews>(data)?,
+        tag::PROFILE => state.profile = parse::<NumberProfile>(data)?,
+        tag::MEDIA => {
+            let media: Media = parse(data)?;
+            state.media.insert(media.id.clone(), media);
+        }
+        tag::NOTICE => state.notices.push(parse::<Notice>(data)?),
+        tag::TOLD_NOTICE => {
+            let place: usize = parse(data)?;
+            state.notices.get(place)?.told.store(true, Ordering::Relaxed);
+        }
         tag::GUEST => {
             let (id, profile): (GuestId, Profile) = parse(data)?;
             state.put_guest(id, profile);
@@ -68,6 +93,17 @@ fn apply(tag: &str, data: &RawValue, clock: &SharedClock, state: &mut State) -> 
         _ => return None,
     }
     Some(())
+}
+
+/// A newer version may have seeded another template under the id that this one was given.
+fn put_template(state: &mut State, mut template: Template) {
+    let taken = |known: &Template| {
+        known.id == template.id && (known.name != template.name || known.language != template.language)
+    };
+    if state.templates.iter().any(taken) {
+        template.id = state.fresh_template_id();
+    }
+    state.put_template(template);
 }
 
 type SentPlaces = std::collections::HashMap<String, usize>;
@@ -94,16 +130,19 @@ fn requeue(state: &mut State) {
     let mut waiting = Vec::new();
     for sent in &state.sent {
         for (place, planned) in sent.plan.iter().enumerate().filter(|(place, _)| !sent.is_told(*place)) {
-            waiting.push((sent.guest, planned.due, Event::Status(sent.clone(), place)));
+            waiting.push((Owner::Guest(sent.guest), planned.due, Event::Status(sent.clone(), place)));
         }
     }
     for (place, message) in state.inbound.iter().enumerate() {
         if !message.told.load(Ordering::Relaxed) {
-            waiting.push((message.guest, message.due, Event::Inbound(place)));
+            waiting.push((Owner::Guest(message.guest), message.due, Event::Inbound(place)));
         }
     }
-    for (guest, due, event) in waiting {
-        state.queue(guest, due, event);
+    for (place, notice) in state.notices.iter().enumerate() {
+        waiting.push((Owner::Account, notice.due, Event::Notice(place)));
+    }
+    for (owner, due, event) in waiting {
+        state.queue(owner, due, event);
     }
 }
 
@@ -113,10 +152,21 @@ pub(crate) fn dump(clock: &SharedClock, state: &State) -> Vec<u8> {
     push_line(&mut lines, tag::CLOCK, &clock.offset_ms());
     push_line(&mut lines, tag::NUMBER, &state.number);
     push_line(&mut lines, tag::CALLBACK, &state.callback);
+    push_line(&mut lines, tag::PROFILE, &state.profile);
+    push_line(&mut lines, tag::REVIEWS, &state.reviews);
     // Those that nobody changed follow the code, which may have a newer text.
     let seeded = templates::seeded();
     for template in state.templates.iter().filter(|template| !seeded.contains(template)) {
         push_line(&mut lines, tag::TEMPLATE, template);
+    }
+    for gone in &state.gone_templates {
+        push_line(&mut lines, tag::TEMPLATE_GONE, gone);
+    }
+    for media in state.media.values() {
+        push_line(&mut lines, tag::MEDIA, media);
+    }
+    for notice in &state.notices {
+        push_line(&mut lines, tag::NOTICE, notice);
     }
     for (id, guest) in state.guests.iter().enumerate() {
         push_line(&mut lines, tag::GUEST, &(id, &guest.profile));

@@ -1,7 +1,7 @@
 //! What the simulator remembers.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU8, Ordering},
@@ -10,13 +10,16 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
-use tokio::sync::Notify;
 
 use crate::{
     faults::Faults,
     guests::Profile,
     limits::{PairBucket, SlidingSecond},
-    templates::Template,
+    media::Media,
+    profile::NumberProfile,
+    queue::{Notice, Queue},
+    templates::{Gone, Reviews, Template},
+    uploads::Upload,
 };
 
 /// How long a guest's message keeps the customer service window open.
@@ -31,6 +34,14 @@ pub(crate) struct State {
     /// Digits of a phone number or `wa_id`, or a BSUID, to its guest.
     pub names: HashMap<String, GuestId>,
     pub templates: Vec<Template>,
+    /// Templates that were deleted, where that still matters.
+    pub gone_templates: Vec<Gone>,
+    /// When templates were created in the last hour, in simulated Unix milliseconds.
+    pub creations: VecDeque<i64>,
+    pub reviews: Reviews,
+    pub media: HashMap<String, Media>,
+    /// Resumable uploads by their id.
+    pub uploads: HashMap<String, Upload>,
     /// Every accepted send, oldest first. The ledger is what stands from `ledger_start` on: the chats
     /// keep what the ledger has forgotten.
     pub sent: Vec<Arc<Sent>>,
@@ -42,6 +53,9 @@ pub(crate) struct State {
     pub inbound_ids: HashMap<String, usize>,
     pub callback: Option<String>,
     pub number: NumberSettings,
+    pub profile: NumberProfile,
+    pub notices: Vec<Notice>,
+    pub account_queue: Queue,
     pub faults: Faults,
     pub second: SlidingSecond,
     /// Orders queued webhooks that are due in the same millisecond.
@@ -68,12 +82,9 @@ pub(crate) struct Guest {
     pub last_inbound: Option<i64>,
     pub chat: Vec<Line>,
     pub pair: PairBucket,
-    /// Webhooks not delivered yet, by the time they are due.
-    pub queue: BTreeMap<(i64, u64), Event>,
-    /// Whether a task is working the queue off.
-    pub active: bool,
-    /// Tells that task that something new was queued.
-    pub wake: Arc<Notify>,
+    pub queue: Queue,
+    /// Until when the business is shown as typing, in milliseconds of the machine's clock.
+    pub typing_until: Option<i64>,
 }
 
 impl Guest {
@@ -91,15 +102,6 @@ impl Guest {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Line {
     Sent(usize),
-    Inbound(usize),
-}
-
-/// One webhook update that waits for its delivery.
-#[derive(Clone)]
-pub(crate) enum Event {
-    /// The status at this place of the message's plan.
-    Status(Arc<Sent>, usize),
-    /// The guest's message at this place of [`State::inbound`].
     Inbound(usize),
 }
 
@@ -148,6 +150,9 @@ pub(crate) struct Sent {
     pub accepted_at: i64,
     /// What the guest reads.
     pub text: String,
+    /// The parts of a template, where there is more than a body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Box<RawValue>>,
     pub pricing: Pricing,
     pub plan: Vec<Planned>,
     /// Bit n: the webhook of `plan[n]` was answered 200.

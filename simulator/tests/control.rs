@@ -171,7 +171,15 @@ async fn templates_come_in_pages() {
             "general_inquiry",
             "wedding_invitation",
             "appointment_reminder",
-            "hello_world"
+            "hello_world",
+            "room_key",
+            "stay_extension",
+            "invoice",
+            "directions",
+            "spa_offer",
+            "welcome_checkin",
+            "welcome_checkin",
+            "promo_video"
         ]
     );
     let count = async |query: &str| {
@@ -179,9 +187,9 @@ async fn templates_come_in_pages() {
         assert_eq!(page["paging"].get("next"), None);
         page["data"].as_array().unwrap().len()
     };
-    assert_eq!(count("language=he").await, 1);
+    assert_eq!(count("language=he").await, 2);
     assert_eq!(count("name=service").await, 2);
-    assert_eq!(count("category=MARKETING").await, 1);
+    assert_eq!(count("category=MARKETING").await, 3);
     assert_eq!(count("status=PAUSED").await, 0);
     let (status, _) = sim.graph("GET", &format!("{path}?after=%25%25"), Value::Null).await;
     assert_eq!(status, 400);
@@ -214,7 +222,16 @@ async fn a_template_can_be_added() {
 #[tokio::test]
 async fn the_page_comes_from_here_alone() {
     let sim = Sim::start().await;
-    for (path, kind) in [("/", "text/html"), ("/phone.css", "text/css"), ("/phone.js", "text/javascript")] {
+    for (path, kind) in [
+        ("/", "text/html"),
+        ("/phone.css", "text/css"),
+        ("/content.css", "text/css"),
+        ("/phone.js", "text/javascript"),
+        ("/basics.js", "text/javascript"),
+        ("/chat.js", "text/javascript"),
+        ("/content.js", "text/javascript"),
+        ("/answers.js", "text/javascript"),
+    ] {
         let response = sim.http.get(format!("{}{path}", sim.base)).send().await.unwrap();
         assert_eq!(response.status(), 200);
         let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();

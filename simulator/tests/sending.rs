@@ -93,7 +93,8 @@ async fn refusals_carry_metas_codes() {
         (text_to(ADA, ""), 400, 100),
         (text_to(ADA, &long), 400, 100),
         (product(json!({"type": "text"})), 400, 131_008),
-        (product(json!({"type": "image", "image": {"id": "1"}})), 400, 131_051),
+        (product(json!({"type": "image", "image": {"id": "1"}})), 400, 131_009),
+        (product(json!({"type": "interactive", "interactive": {"type": "flow"}})), 400, 131_051),
         (product(json!({"type": "song"})), 400, 100),
         (
             product(json!({"type": "template", "template": {"name": "no", "language": {"code": "en"}}})),

@@ -1,20 +1,18 @@
 //! Guests and their phones.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, atomic::AtomicBool};
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Input, Problem};
+use super::{Answer, Input, Problem, chat::line, media};
 use crate::{
     clock::system_ms,
     core::Core,
     guests::{Profile, bsuid_for, digits, is_bsuid},
+    queue::{Event, Owner},
     restore::tag,
-    state::{Event, Guest, GuestId, Inbound, Line, State, Status},
+    state::{Guest, GuestId, Inbound, Line, State},
     wamid::{Author, is_wamid, mint},
 };
 
@@ -91,7 +89,7 @@ fn merge(core: &Core, known: Option<Profile>, body: Body) -> Result<Profile, Pro
     Ok(profile)
 }
 
-fn find(state: &State, name: &str) -> Result<GuestId, Problem> {
+pub(super) fn find(state: &State, name: &str) -> Result<GuestId, Problem> {
     state.find_guest(name).ok_or_else(|| Problem::unknown(format!("nobody made a guest {name:?}")))
 }
 
@@ -112,7 +110,7 @@ pub(super) fn get(core: &Core, name: &str) -> Answer {
     Ok(shown(core, &state, id))
 }
 
-fn shown(core: &Core, state: &State, id: GuestId) -> Value {
+pub(super) fn shown(core: &Core, state: &State, id: GuestId) -> Value {
     let Some(guest) = state.guests.get(id) else { return Value::Null };
     let profile = &guest.profile;
     json!({
@@ -123,6 +121,7 @@ fn shown(core: &Core, state: &State, id: GuestId) -> Value {
         "username": profile.username,
         "hidden_number": profile.hidden_number,
         "on_whatsapp": profile.on_whatsapp,
+        "typing": guest.typing_until.is_some_and(|until| system_ms() < until),
         "window": window(core, guest),
         "last": guest.chat.last().map(|last| line(state, *last)),
     })
@@ -132,59 +131,11 @@ fn window(core: &Core, guest: &Guest) -> Value {
     json!({"open": guest.window_open(core.clock.now_ms()), "expires_at": guest.window_closes()})
 }
 
-/// The chat as the guest's phone shows it, oldest first.
-pub(super) fn chat(core: &Core, name: &str) -> Answer {
-    let state = core.state();
-    let id = find(&state, name)?;
-    let Some(guest) = state.guests.get(id) else { return Ok(Value::Null) };
-    let data: Vec<Value> = guest.chat.iter().map(|one| line(&state, *one)).collect();
-    Ok(json!({"guest": shown(core, &state, id), "now": core.clock.now_ms(), "data": data}))
-}
-
-fn line(state: &State, line: Line) -> Value {
-    match line {
-        Line::Sent(place) => {
-            let Some(sent) = state.sent.get(place) else { return Value::Null };
-            let reached = sent.reached(system_ms());
-            json!({
-                "id": sent.id,
-                "from": "business",
-                "type": sent.kind,
-                "text": sent.text,
-                "at": sent.accepted_at,
-                "status": reached.map_or(json!("accepted"), |status| json!(status)),
-            })
-        }
-        Line::Inbound(place) => {
-            let Some(message) = state.inbound.get(place) else { return Value::Null };
-            let told = if message.told.load(Ordering::Relaxed) { Status::Delivered } else { Status::Sent };
-            let status = if message.read.load(Ordering::Relaxed) { Status::Read } else { told };
-            json!({
-                "id": message.id,
-                "from": "guest",
-                "type": message.body.get("type"),
-                "text": inbound_text(&message.body),
-                "at": message.at,
-                "status": status,
-            })
-        }
-    }
-}
-
 fn received(state: &State, line: Line) -> i64 {
     match line {
         Line::Sent(place) => state.sent.get(place).map_or(0, |sent| sent.accepted_at),
         Line::Inbound(place) => state.inbound.get(place).map_or(0, |message| message.at),
     }
-}
-
-/// What a chat shows of any message: its words, or what kind it is.
-fn inbound_text(body: &Map<String, Value>) -> String {
-    let kind = body.get("type").and_then(Value::as_str).unwrap_or("unknown");
-    let content = body.get(kind);
-    let words = ["body", "caption", "emoji", "text", "name"];
-    let found = words.iter().find_map(|key| content?.get(key)?.as_str());
-    found.map_or_else(|| format!("[{kind}]"), str::to_owned)
 }
 
 /// The guest writes. The window and the webhook carry the message's own timestamp.
@@ -210,6 +161,7 @@ pub(super) fn write(core: &Arc<Core>, name: &str, input: &Input) -> Answer {
         let guest = find(&state, name)?;
         let peer = state.guests.get(guest).map(|guest| guest.profile.peer().to_owned()).unwrap_or_default();
         let id = given_id.unwrap_or_else(|| mint(Author::Guest, &peer));
+        media::complete(&state, &mut body);
         let due = system_ms();
         let message = Inbound {
             id: id.clone(),
@@ -220,9 +172,13 @@ pub(super) fn write(core: &Arc<Core>, name: &str, input: &Input) -> Answer {
             read: AtomicBool::new(false),
             told: AtomicBool::new(false),
         };
+        // WhatsApp drops what a blocked guest writes: it neither arrives nor opens the window.
+        if state.profile.blocked.contains(&guest) {
+            return Ok(json!({"id": id}));
+        }
         core.record(tag::INBOUND, &message);
         let place = state.add_inbound(message);
-        core.queue(&mut state, guest, due, Event::Inbound(place));
+        core.queue(&mut state, Owner::Guest(guest), due, Event::Inbound(place));
         id
     };
     core.flush()?;

@@ -1,8 +1,11 @@
 //! The control API under `/simulator`: the world outside of WhatsApp's own API.
 
+mod chat;
 mod guests;
 mod ledger;
+mod media;
 mod settings;
+mod templates;
 
 use std::sync::Arc;
 
@@ -64,6 +67,11 @@ impl Input {
 
 /// Answers a call. `path` is what follows `/simulator`, without empty parts.
 pub(crate) async fn answer(core: &Arc<Core>, path: &[&str], mut request: Request) -> Response {
+    match (request.method().as_str(), path) {
+        ("GET" | "HEAD", ["media", id]) => return media::send(core, id, &request).await,
+        ("POST", ["media"]) => return respond(media::receive(core, request).await),
+        _ => {}
+    }
     let body = match request.take_body().into_bytes_limit(crate::BODY_LIMIT).await {
         Ok(body) => body.to_vec(),
         Err(error) => return respond(Err(Problem::bad(format!("the body could not be read: {error}")))),
@@ -80,7 +88,7 @@ fn route(core: &Arc<Core>, method: &str, path: &[&str], input: &Input) -> Answer
         ("GET", ["guests"]) => Ok(guests::list(core)),
         ("POST", ["guests"]) => guests::put(core, input),
         ("GET", ["guests", name]) => guests::get(core, &decoded(name)),
-        ("GET", ["guests", name, "chat"]) => guests::chat(core, &decoded(name)),
+        ("GET", ["guests", name, "chat"]) => chat::chat(core, &decoded(name)),
         ("POST", ["guests", name, "messages"]) => guests::write(core, &decoded(name), input),
         ("GET", ["messages"]) => ledger::list(core, input),
         ("DELETE", ["messages"]) => ledger::clear(core),
@@ -90,7 +98,9 @@ fn route(core: &Arc<Core>, method: &str, path: &[&str], input: &Input) -> Answer
         ("GET", ["clock"]) => Ok(settings::clock(core)),
         ("POST", ["clock"]) => settings::advance_clock(core, input),
         ("GET", ["templates"]) => Ok(json!({"data": core.state().templates})),
-        ("PUT", ["templates"]) => settings::put_template(core, input),
+        ("PUT", ["templates"]) => templates::put(core, input),
+        ("GET", ["review"]) => Ok(json!(core.state().reviews)),
+        ("PUT", ["review"]) => templates::set_reviews(core, input),
         ("GET", ["webhooks"]) => Ok(settings::webhooks(core)),
         (method, path) => {
             Err(Problem::unknown(format!("there is no {method} /simulator/{}", path.join("/"))))

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Input, Problem};
-use crate::{core::Core, faults::Faults, restore::tag, templates::Template, webhooks::tell_upgrade};
+use crate::{core::Core, faults::Faults, restore::tag, webhooks};
 
 /// Messages a second.
 const STANDARD: u32 = 80;
@@ -24,7 +24,7 @@ pub(super) fn number(core: &Core, id: &str) -> Answer {
 pub(super) fn set_number(core: &Arc<Core>, id: &str, input: &Input) -> Answer {
     number(core, id)?;
     let body: Map<String, Value> = input.parse()?;
-    let (settings, before) = {
+    let settings = {
         let mut state = core.state();
         let before = state.number;
         let mut settings = before;
@@ -45,12 +45,13 @@ pub(super) fn set_number(core: &Arc<Core>, id: &str, input: &Input) -> Answer {
         }
         state.number = settings;
         core.record(tag::NUMBER, &settings);
-        (settings, before)
+        if before.throughput == Some(STANDARD) && settings.throughput == Some(HIGH) {
+            let (field, value) = webhooks::upgrade(&core.account);
+            core.notify(&mut state, field, value);
+        }
+        settings
     };
     core.flush()?;
-    if before.throughput == Some(STANDARD) && settings.throughput == Some(HIGH) {
-        tell_upgrade(core);
-    }
     Ok(json!(settings))
 }
 
@@ -91,43 +92,8 @@ pub(super) fn advance_clock(core: &Core, input: &Input) -> Answer {
     Ok(clock(core))
 }
 
-/// Adds or replaces a template, or changes what the body names of one that is known (its status, say).
-pub(super) fn put_template(core: &Core, input: &Input) -> Answer {
-    let body: Map<String, Value> = input.parse()?;
-    let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (name, language) = (text("name"), text("language"));
-    let simple = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if name.is_empty() || language.is_empty() || !name.chars().all(simple) {
-        return Err(Problem::bad("name (lower case, digits and _) and language are needed"));
-    }
-    let template = {
-        let mut state = core.state();
-        let known = state.templates.iter().find(|one| one.name == name && one.language == language);
-        let mut merged = match known {
-            Some(known) => json!(known),
-            None => json!({
-                "id": (400_000_000_000_001 + state.templates.len() as u64).to_string(),
-                "status": "APPROVED",
-                "category": "UTILITY",
-                "parameter_format": "POSITIONAL",
-            }),
-        };
-        for (key, value) in body {
-            merged[key] = value;
-        }
-        let template: Template = serde_json::from_value(merged)
-            .map_err(|error| Problem::bad(format!("the template is not right: {error}")))?;
-        state.put_template(template.clone());
-        core.record(tag::TEMPLATE, &template);
-        template
-    };
-    core.flush()?;
-    Ok(json!(template))
-}
-
 /// Where webhooks go, and how many updates wait for a 200.
 pub(super) fn webhooks(core: &Core) -> Value {
     let state = core.state();
-    let pending: usize = state.guests.iter().map(|guest| guest.queue.len()).sum();
-    json!({"callback": state.callback, "pending": pending})
+    json!({"callback": state.callback, "pending": state.pending()})
 }

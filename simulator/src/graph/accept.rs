@@ -8,23 +8,22 @@ use std::{
 use rand::seq::SliceRandom;
 use serde_json::{Map, Value, value::to_raw_value};
 
-use super::GraphError;
+use super::{
+    GraphError,
+    content::{Content, Scene},
+};
 use crate::{
     clock::system_ms,
     core::Core,
     faults::Faults,
     guests::{Profile, bsuid_for, digits, is_bsuid},
+    queue::{Event, Owner},
     restore::tag,
-    state::{Event, GuestId, Planned, Pricing, Sent, State, Status},
+    state::{GuestId, Planned, Sent, State, Status},
     wamid::{Author, mint},
 };
 
-const TEXT_LIMIT: usize = 4_096;
 const OPAQUE_LIMIT: usize = 512;
-
-/// Meta's message types beyond those that the simulator carries.
-const OTHER_TYPES: [&str; 9] =
-    ["image", "audio", "video", "document", "sticker", "location", "contacts", "reaction", "interactive"];
 
 /// What the answer to an accepted send is made of.
 pub(super) struct Accepted {
@@ -106,11 +105,15 @@ pub(super) fn accept(core: &Arc<Core>, body: Map<String, Value>) -> Result<Accep
     if recipient.name() == core.account.display_phone_number {
         return Err(GraphError::new(131_021, ""));
     }
-    let content = Content::parse(state, &body)?;
+    if !state.profile.registered {
+        return Err(GraphError::new(133_010, ""));
+    }
+    let now = core.clock.now_ms();
+    let scene = Scene { state, guest: state.find_guest(recipient.name()), now };
+    let content = Content::parse(&scene, &body)?;
     let opaque = opaque(&body)?;
     let payload = to_raw_value(&body).map_err(|_| GraphError::new(131_000, ""))?;
     let guest = recipient.guest(core, state)?;
-    let now = core.clock.now_ms();
     let in_window = check_guest(state, guest, &content, now)?;
     check_limits(state, guest, now)?;
 
@@ -122,14 +125,15 @@ pub(super) fn accept(core: &Arc<Core>, body: Map<String, Value>) -> Result<Accep
     };
     let names: Vec<String> = [profile.phone.clone(), profile.bsuid.clone()].into_iter().flatten().collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let plan = plan(&mut state.faults, &names, now);
+    let plan = plan(&mut state.faults, &names, now, content.is_reaction());
     let sent = state.add_sent(Sent {
         id: id.clone(),
         guest,
         to: recipient.name().to_owned(),
-        kind: content.kind().to_owned(),
+        kind: content.kind.to_owned(),
         pricing: content.pricing(in_window),
         text: content.text,
+        shown: content.shown,
         payload,
         opaque,
         accepted_at: now,
@@ -137,9 +141,7 @@ pub(super) fn accept(core: &Arc<Core>, body: Map<String, Value>) -> Result<Accep
         told: AtomicU8::new(0),
     });
     core.record(tag::SENT, sent.as_ref());
-    for (place, planned) in sent.plan.iter().enumerate() {
-        core.queue(state, guest, planned.due, Event::Status(sent.clone(), place));
-    }
+    follow(core, state, &sent);
     let faults = &mut state.faults;
     let input = match recipient {
         Recipient::Phone { input, .. } => input,
@@ -156,6 +158,16 @@ pub(super) fn accept(core: &Arc<Core>, body: Map<String, Value>) -> Result<Accep
     })
 }
 
+/// What an accepted message brings about: its statuses, and that nobody types any more.
+fn follow(core: &Arc<Core>, state: &mut State, sent: &Arc<Sent>) {
+    for (place, planned) in sent.plan.iter().enumerate() {
+        core.queue(state, Owner::Guest(sent.guest), planned.due, Event::Status(sent.clone(), place));
+    }
+    if let Some(guest) = state.guests.get_mut(sent.guest) {
+        guest.typing_until = None;
+    }
+}
+
 fn refuse_by_fault(state: &mut State, recipient: &Recipient) -> Result<(), GraphError> {
     let known = state.find_guest(recipient.name()).and_then(|id| state.guests.get(id));
     let mut names = vec![recipient.name().to_owned()];
@@ -170,68 +182,6 @@ fn refuse_by_fault(state: &mut State, recipient: &Recipient) -> Result<(), Graph
         Some(code) => Err(GraphError::new(code, "")),
         None => Ok(()),
     }
-}
-
-/// What a message says.
-struct Content {
-    text: String,
-    /// None: a text.
-    template_category: Option<String>,
-}
-
-impl Content {
-    fn parse(state: &State, body: &Map<String, Value>) -> Result<Self, GraphError> {
-        match body.get("type").map_or(Some("text"), Value::as_str) {
-            Some("text") => text(body),
-            Some("template") => template(state, body),
-            Some(other) if OTHER_TYPES.contains(&other) => {
-                Err(GraphError::new(131_051, format!("The simulator does not carry {other} messages")))
-            }
-            Some(_) | None => Err(GraphError::new(100, "Param type must be one of {text, template}")),
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        if self.template_category.is_some() { "template" } else { "text" }
-    }
-
-    /// Free-form messages and, inside the window, utility templates cost nothing.
-    fn pricing(&self, in_window: bool) -> Pricing {
-        let category = self.template_category.as_deref().unwrap_or("service").to_ascii_lowercase();
-        let free = category == "service" || (category == "utility" && in_window);
-        let kind = if free { "free_customer_service" } else { "regular" };
-        Pricing { billable: !free, kind: kind.to_owned(), category }
-    }
-}
-
-fn text(body: &Map<String, Value>) -> Result<Content, GraphError> {
-    let Some(text) = body.get("text") else { return Err(GraphError::missing("text")) };
-    let Some(text) = text.get("body").and_then(Value::as_str) else {
-        return Err(GraphError::missing("text['body']"));
-    };
-    match text.chars().count() {
-        1..=TEXT_LIMIT if !text.trim().is_empty() => {
-            Ok(Content { text: text.to_owned(), template_category: None })
-        }
-        length => Err(GraphError::new(
-            100,
-            format!(
-                "Param text['body'] must be at most {TEXT_LIMIT} characters long and not blank; it has {length}"
-            ),
-        )),
-    }
-}
-
-fn template(state: &State, body: &Map<String, Value>) -> Result<Content, GraphError> {
-    let Some(template) = body.get("template") else { return Err(GraphError::missing("template")) };
-    let text = |pointer: &str| template.pointer(pointer).and_then(Value::as_str);
-    let Some(name) = text("/name") else { return Err(GraphError::missing("template['name']")) };
-    let Some(language) = text("/language/code") else {
-        return Err(GraphError::missing("template['language']['code']"));
-    };
-    let sent = template.get("components").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let found = state.approved_template(name, language)?;
-    Ok(Content { text: found.render(sent)?, template_category: Some(found.category.clone()) })
 }
 
 fn opaque(body: &Map<String, Value>) -> Result<Option<String>, GraphError> {
@@ -273,12 +223,14 @@ fn check_limits(state: &mut State, guest: GuestId, now: i64) -> Result<(), Graph
     Ok(())
 }
 
-/// The statuses that the message will reach, and when their webhooks go out.
-fn plan(faults: &mut Faults, names: &[&str], now: i64) -> Vec<Planned> {
+/// The statuses that the message will reach, and when their webhooks go out. A reaction is told as sent,
+/// and nothing more.
+fn plan(faults: &mut Faults, names: &[&str], now: i64, reaction: bool) -> Vec<Planned> {
     let delays = faults.status_delay_ms.unwrap_or_default();
     let failure = faults.take_fail_status(names);
     let steps = match failure {
         Some(_) => vec![(Status::Failed, delays.sent)],
+        None if reaction => vec![(Status::Sent, delays.sent)],
         None if faults.webhooks.skip_delivered => {
             vec![(Status::Sent, delays.sent), (Status::Read, delays.read)]
         }

@@ -13,33 +13,36 @@ pub(crate) struct GraphError {
     subcode: Option<i64>,
     /// Replaces the table's message, for errors about objects and paths.
     message: Option<String>,
+    /// Title and sentence for people, as errors about templates carry them.
+    user: Option<(String, String)>,
 }
 
 impl GraphError {
     pub(crate) fn new(code: i64, details: impl Into<String>) -> Self {
-        Self { code, details: details.into(), subcode: None, message: None }
+        Self { code, details: details.into(), subcode: None, message: None, user: None }
     }
 
     /// What Graph says of an object it does not know, or will not show.
     pub(crate) fn unknown_object(method: &str, id: &str) -> Self {
-        Self {
-            code: 100,
-            details: String::new(),
-            subcode: Some(33),
-            message: Some(format!(
-                "Unsupported {} request. Object with ID '{id}' does not exist, cannot be loaded due to \
-                 missing permissions, or does not support this operation.",
-                method.to_lowercase()
-            )),
-        }
+        let message = format!(
+            "Unsupported {} request. Object with ID '{id}' does not exist, cannot be loaded due to missing \
+             permissions, or does not support this operation.",
+            method.to_lowercase()
+        );
+        Self { subcode: Some(33), message: Some(message), ..Self::new(100, "") }
     }
 
     pub(crate) fn unknown_path(path: &str) -> Self {
+        Self { message: Some(format!("Unknown path components: {path}")), ..Self::new(2_500, "") }
+    }
+
+    /// A refusal of the template endpoints: the subcode says which rule, the sentence is for people.
+    pub(crate) fn template(subcode: i64, title: &str, sentence: impl Into<String>) -> Self {
         Self {
-            code: 2_500,
-            details: String::new(),
-            subcode: None,
-            message: Some(format!("Unknown path components: {path}")),
+            subcode: Some(subcode),
+            message: Some("Invalid parameter".to_owned()),
+            user: Some((title.to_owned(), sentence.into())),
+            ..Self::new(100, "")
         }
     }
 
@@ -64,8 +67,13 @@ impl GraphError {
         if let Some(subcode) = self.subcode {
             error["error_subcode"] = json!(subcode);
         }
-        if matches!(self.code, 1 | 2 | 4 | 80_007) {
+        if matches!(self.code, 1 | 2 | 4 | 80_007 | 80_008) {
             error["is_transient"] = json!(true);
+        }
+        if let Some((title, sentence)) = &self.user {
+            error["is_transient"] = json!(false);
+            error["error_user_title"] = json!(title);
+            error["error_user_msg"] = json!(sentence);
         }
         let details = if self.details.is_empty() { details } else { &self.details };
         if self.message.is_none() && !details.is_empty() {
@@ -93,6 +101,8 @@ fn trace_id() -> String {
     format!("A{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>()))
 }
 
+const OTHER: (u16, &str, &str) = (400, "Something went wrong", "");
+
 /// HTTP status, title and usual details of a code. A code that is not here can still be asked for by a
 /// fault: it answers 400, as most do.
 fn entry(code: i64) -> (u16, &'static str, &'static str) {
@@ -111,6 +121,15 @@ fn entry(code: i64) -> (u16, &'static str, &'static str) {
         368 => (403, "Temporarily blocked for policies violations", ""),
         2_200 => (400, "Callback verification failed", ""),
         80_007 => (429, "Rate limit issues", ""),
+        80_008 => (429, "There have been too many calls to this WhatsApp Business account", ""),
+        130_000.. => messaging_entry(code),
+        _ => OTHER,
+    }
+}
+
+/// The codes of the messaging endpoints.
+fn messaging_entry(code: i64) -> (u16, &'static str, &'static str) {
+    match code {
         130_429 => (400, "Rate limit hit", "Cloud API message throughput has been reached."),
         130_472 => (400, "User's number is part of an experiment", "Message was not sent."),
         131_000 => (500, "Something went wrong", "Message failed to send because of an unknown error."),
@@ -133,6 +152,7 @@ fn entry(code: i64) -> (u16, &'static str, &'static str) {
         131_049 => (400, "Message not delivered to keep the ecosystem healthy", ""),
         131_050 => (400, "User has stopped receiving marketing messages", ""),
         131_051 => (400, "Unsupported message type", ""),
+        131_052 => (400, "Media download error", ""),
         131_053 => (400, "Media upload error", ""),
         131_056 => (
             400,
@@ -144,13 +164,16 @@ fn entry(code: i64) -> (u16, &'static str, &'static str) {
         132_001 => (404, "Template name does not exist in the translation", ""),
         132_005 => (400, "Translated text too long", ""),
         132_007 => (400, "Template format character policy violated", ""),
+        132_008 => (400, "Parameter value is not valid", ""),
         132_012 => (400, "Parameter format does not match format in the created template", ""),
         132_015 => (400, "Template is paused", "Template paused due to low quality"),
         132_016 => (400, "Template is disabled", ""),
         132_018 => (400, "Template parameters are not valid", ""),
         133_004 => (503, "Server temporarily unavailable", ""),
+        133_005 => (400, "Two step verification PIN mismatch", "The PIN is not the one that was set"),
+        133_006 => (400, "Phone number must be verified", "Verify the number before it is registered"),
         133_010 => (400, "Account not registered", "Phone number not registered on the platform"),
         134_100 => (400, "Only marketing messages are supported", ""),
-        _ => (400, "Something went wrong", ""),
+        _ => OTHER,
     }
 }

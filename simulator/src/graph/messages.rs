@@ -10,10 +10,12 @@ use super::{
     accept::{Accepted, accept},
     error::respond,
 };
-use crate::{core::Core, restore::tag, wamid};
+use crate::{clock::system_ms, core::Core, restore::tag, state::State, wamid};
 
 /// How long a client that is never answered is kept waiting at most.
 const NEVER: Duration = Duration::from_secs(120);
+/// How long WhatsApp shows that somebody types, unless a message comes first.
+const TYPING_MS: i64 = 25_000;
 
 pub(super) async fn post(core: &Arc<Core>, call: &Call) -> Result<Response, GraphError> {
     let body = call.object()?;
@@ -81,7 +83,7 @@ impl tokio::io::AsyncRead for Broken {
     }
 }
 
-/// Read marks may carry a typing indicator, which nobody sees here.
+/// Read marks may carry a typing indicator, which the guest's phone shows.
 fn mark_read(core: &Core, body: &Map<String, Value>) -> Result<Response, GraphError> {
     if body.get("status").and_then(Value::as_str) != Some("read") {
         return Err(GraphError::new(100, "Param status must be one of {read}"));
@@ -92,13 +94,29 @@ fn mark_read(core: &Core, body: &Map<String, Value>) -> Result<Response, GraphEr
     if !wamid::is_wamid(id) {
         return Err(GraphError::new(131_009, "Parameter 'message_id' is not a message id"));
     }
+    let typing = match body.get("typing_indicator").filter(|indicator| !indicator.is_null()) {
+        None => false,
+        Some(indicator) if indicator.get("type").and_then(Value::as_str) == Some("text") => true,
+        Some(_) => return Err(GraphError::new(100, "Param typing_indicator['type'] must be one of {text}")),
+    };
     {
         let mut state = core.state();
         if !state.mark_read(id) {
             return Err(GraphError::new(131_009, "The message is not known, or is not one of a user"));
         }
         core.record(tag::READ, &id);
+        if typing {
+            show_typing(&mut state, id);
+        }
     }
     core.flush().map_err(|_| GraphError::new(131_000, ""))?;
     Ok(respond(200, &json!({"success": true})))
+}
+
+fn show_typing(state: &mut State, id: &str) {
+    let message = state.inbound_ids.get(id).and_then(|place| state.inbound.get(*place));
+    let Some(guest) = message.map(|message| state.resolve(message.guest)) else { return };
+    if let Some(guest) = state.guests.get_mut(guest) {
+        guest.typing_until = Some(system_ms() + TYPING_MS);
+    }
 }

@@ -64,7 +64,7 @@ pub(super) fn remove(core: &Core) -> Result<Response, GraphError> {
     Ok(respond(200, &json!({"success": true})))
 }
 
-async fn challenge(core: &Core, uri: &str, verify_token: &str) -> Result<(), GraphError> {
+pub(super) async fn challenge(core: &Core, uri: &str, verify_token: &str) -> Result<(), GraphError> {
     let failed = |why: String| {
         GraphError::new(2_200, format!("Callback verification failed with the following errors: {why}"))
     };

@@ -1,75 +1,21 @@
 // The guests' phones. Asks the control API once a second; nothing here knows the business's side.
-"use strict";
 
-const byId = (id) => document.getElementById(id);
+import { byId, call, keyOf, make, nameOf, picked, timeOf, write } from "/basics.js";
+import { onAnswer, stopReply, takeReply } from "/answers.js";
+import { clearChat, drawChat, toEnd } from "/chat.js";
+
 const app = byId("app");
 const list = byId("guests");
-const chat = byId("chat");
 const text = byId("text");
 const dialog = byId("dialog");
 
-// What is on the screen, so that only what changed is drawn again: a screen reader hears new lines only.
-const shown = { guests: "", chat: "", key: null, lines: new Map() };
+// What is on the screen, so that only what changed is drawn again.
+const shown = { guests: "", key: null };
 let timer = 0;
 let round = 0;
 
 const direction = new URLSearchParams(location.search).get("dir");
 if (direction === "rtl" || direction === "ltr") document.documentElement.dir = direction;
-
-const keyOf = (guest) => guest.bsuid || guest.phone;
-const nameOf = (guest) => guest.name || guest.username || guest.phone || "Guest";
-const picked = () => decodeURIComponent(location.hash.slice(1)) || null;
-
-async function call(method, path, body) {
-  const response = await fetch("/simulator/" + path, {
-    method,
-    headers: body ? { "content-type": "application/json" } : {},
-    body: body ? JSON.stringify(body) : undefined,
-  });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error);
-  return answer;
-}
-
-function make(tag, className, content) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (content !== undefined) node.textContent = content;
-  return node;
-}
-
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const calendar = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-
-function timeOf(ms) {
-  const node = make("time", "", clock.format(ms));
-  node.dateTime = new Date(ms).toISOString();
-  node.dir = "auto";
-  return node;
-}
-
-const TICKS = {
-  accepted: ["M12 4v5l3 2M12 1a7 7 0 1 0 .01 0", "waiting"],
-  sent: ["M5 8l3 3 7-8", "sent"],
-  delivered: ["M2 8l3 3 7-8M9 10l1 1 7-8", "delivered"],
-  read: ["M2 8l3 3 7-8M9 10l1 1 7-8", "read"],
-  failed: ["M10 2v6M10 11v.5", "failed"],
-};
-
-function ticks(status) {
-  const [path, label] = TICKS[status] || TICKS.accepted;
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", status === "accepted" ? "2 0 20 16" : "0 0 20 14");
-  svg.setAttribute("class", "ticks " + status);
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", label);
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  line.setAttribute("d", path);
-  const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
-  title.textContent = label;
-  svg.append(title, line);
-  return svg;
-}
 
 function avatar(guest) {
   const letters = [...nameOf(guest).replace(/^\+/, "")];
@@ -110,45 +56,6 @@ function isPicked(guest) {
   return key !== null && [guest.bsuid, guest.phone, guest.wa_id].includes(key);
 }
 
-function bubble(line) {
-  const mine = line.from === "guest";
-  const node = make("li", mine ? "bubble mine" : "bubble");
-  if (line.type === "template") node.append(make("div", "kind", "Template"));
-  const words = make("div", "words", line.text);
-  words.dir = "auto";
-  const foot = make("div", "foot");
-  foot.append(make("span", "hidden", mine ? "You," : "Front desk,"), timeOf(line.at), ticks(line.status));
-  node.append(words, foot);
-  node.dataset.status = line.status;
-  return node;
-}
-
-function drawChat(answer) {
-  const state = JSON.stringify(answer.data);
-  if (state === shown.chat) return;
-  shown.chat = state;
-  const atEnd = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 80;
-  let day = shown.lines.size ? chat.dataset.day : "";
-  for (const line of answer.data) {
-    const known = shown.lines.get(line.id);
-    if (known) {
-      if (known.dataset.status !== line.status) {
-        known.dataset.status = line.status;
-        known.querySelector(".ticks").replaceWith(ticks(line.status));
-      }
-      continue;
-    }
-    const today = calendar.format(line.at);
-    if (today !== day) chat.append(make("li", "day", today));
-    day = today;
-    const node = bubble(line);
-    shown.lines.set(line.id, node);
-    chat.append(node);
-  }
-  chat.dataset.day = day;
-  if (atEnd) chat.scrollTop = chat.scrollHeight;
-}
-
 function drawWindow(answer) {
   const { open, expires_at: ends } = answer.guest.window;
   const node = byId("window");
@@ -161,6 +68,7 @@ function drawWindow(answer) {
   node.classList.toggle("open", open);
   const guest = answer.guest;
   const number = guest.hidden_number || !guest.phone ? "number hidden" : guest.phone;
+  byId("typing").hidden = !guest.typing;
   const owner = byId("owner");
   const known = nameOf(guest) === guest.phone ? [guest.phone] : [nameOf(guest), number];
   if (owner.dataset.known === known.join()) return;
@@ -173,9 +81,10 @@ function showPhone(key) {
   byId("nothing").hidden = Boolean(key);
   byId("screen").hidden = !key;
   if (key === shown.key) return;
-  Object.assign(shown, { key, chat: "", lines: new Map() });
-  chat.replaceChildren();
-  chat.dataset.day = "";
+  shown.key = key;
+  byId("refused").hidden = true;
+  stopReply();
+  clearChat();
 }
 
 async function refresh() {
@@ -207,13 +116,13 @@ async function send() {
   if (!body || !key) return;
   text.value = "";
   try {
-    await call("POST", `guests/${encodeURIComponent(key)}/messages`, { type: "text", text: { body } });
+    await write({ type: "text", text: { body }, ...takeReply() });
   } catch {
     text.value = body;
     byId("away").hidden = false;
   }
   await refresh();
-  chat.scrollTop = chat.scrollHeight;
+  toEnd();
 }
 
 byId("composer").addEventListener("submit", (event) => {
@@ -222,6 +131,7 @@ byId("composer").addEventListener("submit", (event) => {
 });
 
 text.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") stopReply();
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
     event.preventDefault();
     send();
@@ -270,6 +180,10 @@ byId("guest-form").addEventListener("submit", async (event) => {
   }
 });
 
+onAnswer(async () => {
+  await refresh();
+  toEnd();
+});
 addEventListener("hashchange", refresh);
 document.addEventListener("visibilitychange", refresh);
 refresh();

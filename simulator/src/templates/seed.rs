@@ -3,15 +3,17 @@
 
 use serde_json::{Value, json};
 
-use super::{Template, no_reason, variables};
+use super::{Template, no_reason, seed_rich::rich, variables::variables};
 
 /// Parameters by their example values.
-type Examples<'a> = &'a [(&'a str, &'a str)];
+pub(super) type Examples<'a> = &'a [(&'a str, &'a str)];
 
 /// All seeded templates.
 pub(crate) fn seeded() -> Vec<Template> {
     let mut templates = named();
     templates.extend(positional());
+    // Behind those, so that the ids before them stay what they are.
+    templates.extend(rich());
     for (template, n) in templates.iter_mut().zip(1_u64..) {
         template.id = (400_000_000_000_000 + n).to_string();
     }
@@ -97,7 +99,7 @@ fn positional() -> Vec<Template> {
     ]
 }
 
-fn template(
+pub(super) fn template(
     (name, language): (&str, &str),
     header: Option<&str>,
     body: &str,
@@ -120,6 +122,9 @@ fn template(
         components,
         quality_score: json!({"score": "GREEN", "date": 1_700_000_000}),
         rejected_reason: no_reason(),
+        previous_category: None,
+        review_at: None,
+        edited_at: Vec::new(),
     }
 }
 

@@ -15,16 +15,16 @@ pub(super) const SIZE: usize = 1_000;
 
 /// What one guest has to tell, and where its task waits for the outcome.
 pub(crate) struct Part {
-    values: Vec<Value>,
+    entries: Vec<Value>,
     outcome: oneshot::Sender<bool>,
 }
 
 /// Tells these updates together with those of other guests. Whoever comes first sends for all.
-pub(super) async fn deliver(core: &Core, callback: &str, values: Vec<Value>, duplicates: u32) -> bool {
+pub(super) async fn deliver(core: &Core, callback: &str, entries: Vec<Value>, duplicates: u32) -> bool {
     let (outcome, told) = oneshot::channel();
     let first = {
         let mut parts = core.batch.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.push(Part { values, outcome });
+        parts.push(Part { entries, outcome });
         parts.len() == 1
     };
     if first {
@@ -38,14 +38,14 @@ pub(super) async fn deliver(core: &Core, callback: &str, values: Vec<Value>, dup
 async fn send(core: &Core, callback: &str, parts: Vec<Part>, duplicates: u32) {
     let mut parts = parts.into_iter().peekable();
     while parts.peek().is_some() {
-        let (mut values, mut outcomes) = (Vec::new(), Vec::new());
+        let (mut entries, mut outcomes) = (Vec::new(), Vec::new());
         while let Some(part) =
-            parts.next_if(|part| values.is_empty() || values.len() + part.values.len() <= SIZE)
+            parts.next_if(|part| entries.is_empty() || entries.len() + part.entries.len() <= SIZE)
         {
-            values.extend(part.values);
+            entries.extend(part.entries);
             outcomes.push(part.outcome);
         }
-        let told = deliver_body(core, callback, values, duplicates).await;
+        let told = deliver_body(core, callback, entries, duplicates).await;
         for outcome in outcomes {
             // A task that is gone was shut down.
             outcome.send(told).ok();

@@ -1,7 +1,7 @@
 //! Deliveries: in order for one guest, in parallel over guests, again and again until the answer is 200.
 //!
 //! A guest with something to tell has one task. It ends when its queue is empty, so thousands of silent
-//! guests cost nothing.
+//! guests cost nothing. What concerns the account has a queue of its own, and its task is no different.
 
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
@@ -14,8 +14,9 @@ use crate::{
     clock::system_ms,
     core::Core,
     faults::WebhookFaults,
+    queue::{Event, Owner, Queue},
     restore::tag,
-    state::{Event, Guest, GuestId, State},
+    state::State,
 };
 
 /// Pauses after failed deliveries; the last one repeats.
@@ -28,7 +29,7 @@ const BATCH_LINGER_MS: i64 = 100;
 
 type Key = (i64, u64);
 
-/// What a guest's task does next.
+/// What a queue's task does next.
 enum Step {
     /// Nothing is left: the task ends.
     Done,
@@ -39,32 +40,32 @@ enum Step {
     Deliver {
         keys: Vec<Key>,
         callback: String,
-        values: Vec<Value>,
+        entries: Vec<Value>,
         faults: WebhookFaults,
     },
 }
 
-/// Starts the task of a guest whose queue is not empty.
-pub(crate) fn start(core: &Arc<Core>, state: &mut State, guest: GuestId) {
+/// Starts the task of a queue that is not empty.
+pub(crate) fn start(core: &Arc<Core>, state: &mut State, owner: Owner) {
     // A simulator that was opened but is not served yet has no runtime: serving it starts these.
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-    let Some(entry) = state.guests.get_mut(guest) else { return };
-    entry.active = true;
-    let wake = entry.wake.clone();
+    let Some(queue) = state.queue_of_mut(owner) else { return };
+    queue.active = true;
+    let wake = queue.wake.clone();
     let core = core.clone();
     runtime.spawn(async move {
         let mut changes = core.changes.subscribe();
         let mut failures = 0;
         loop {
-            let step = next_step(&core, guest);
+            let step = next_step(&core, owner);
             let pause = match step {
                 Step::Done => return,
                 Step::Wait(pause) => pause,
                 Step::Hold => Duration::from_secs(3_600),
-                Step::Deliver { keys, callback, values, faults } => {
-                    if deliver(&core, &callback, values, &faults).await {
+                Step::Deliver { keys, callback, entries, faults } => {
+                    if deliver(&core, &callback, entries, &faults).await {
                         failures = 0;
-                        settle(&core, guest, &keys);
+                        settle(&core, owner, &keys);
                         continue;
                     }
                     failures += 1;
@@ -90,30 +91,38 @@ pub(crate) fn start(core: &Arc<Core>, state: &mut State, guest: GuestId) {
     });
 }
 
-fn next_step(core: &Core, guest: GuestId) -> Step {
+fn next_step(core: &Core, owner: Owner) -> Step {
     let mut state = core.state();
     let faults = state.faults.webhooks;
-    let callback = state.callback.clone();
-    let Some(entry) = state.guests.get_mut(guest) else { return Step::Done };
-    if entry.queue.is_empty() {
-        entry.active = false;
+    let callback = callback(&state, owner);
+    let Some(queue) = state.queue_of_mut(owner) else { return Step::Done };
+    if queue.waiting.is_empty() {
+        queue.active = false;
         return Step::Done;
     }
     let Some(callback) = callback.filter(|_| !faults.silent) else { return Step::Hold };
-    let keys = match pick(entry, &faults, system_ms()) {
+    let keys = match pick(queue, &faults, system_ms()) {
         Ok(keys) => keys,
         Err(wait) => return Step::Wait(wait),
     };
-    let entry = &state.guests[guest];
-    let values =
-        keys.iter().filter_map(|key| payload::value(&core.account, &state, entry.queue.get(key)?)).collect();
-    Step::Deliver { keys, callback, values, faults }
+    let Some(queue) = state.queue_of(owner) else { return Step::Done };
+    let entry = |key| payload::entry(&core.account, &state, queue.waiting.get(key)?);
+    let entries = keys.iter().filter_map(entry).collect();
+    Step::Deliver { keys, callback, entries, faults }
+}
+
+/// A number may have a callback of its own, for what guests write and what becomes of messages.
+fn callback(state: &State, owner: Owner) -> Option<String> {
+    match owner {
+        Owner::Guest(_) => state.profile.callback.clone().or_else(|| state.callback.clone()),
+        Owner::Account => state.callback.clone(),
+    }
 }
 
 /// The updates to deliver now, or how long there is nothing to deliver.
-fn pick(guest: &Guest, faults: &WebhookFaults, now: i64) -> Result<Vec<Key>, Duration> {
+fn pick(queue: &Queue, faults: &WebhookFaults, now: i64) -> Result<Vec<Key>, Duration> {
     let delay = i64::try_from(faults.delay_ms).unwrap_or(i64::MAX);
-    let Some((&first, event)) = guest.queue.first_key_value() else { return Err(Duration::ZERO) };
+    let Some((&first, event)) = queue.waiting.first_key_value() else { return Err(Duration::ZERO) };
     let due = |key: &Key| key.0.saturating_add(delay);
     let wait_for = |at: i64| Duration::from_millis(u64::try_from(at - now).unwrap_or(0).max(1));
     if due(&first) > now {
@@ -122,7 +131,7 @@ fn pick(guest: &Guest, faults: &WebhookFaults, now: i64) -> Result<Vec<Key>, Dur
     if faults.batch {
         let last = first.0.saturating_add(BATCH_SPAN_MS);
         let keys: Vec<Key> =
-            guest.queue.keys().take_while(|key| key.0 <= last).take(batch::SIZE).copied().collect();
+            queue.waiting.keys().take_while(|key| key.0 <= last).take(batch::SIZE).copied().collect();
         let ready = keys.last().map_or(now, due).max(due(&first) + BATCH_LINGER_MS);
         return if ready > now { Err(wait_for(ready)) } else { Ok(keys) };
     }
@@ -131,7 +140,7 @@ fn pick(guest: &Guest, faults: &WebhookFaults, now: i64) -> Result<Vec<Key>, Dur
         if ready > now {
             return Err(wait_for(ready));
         }
-        let messages = guest.queue.iter().filter(|(key, event)| due(key) <= now && is_inbound(event));
+        let messages = queue.waiting.iter().filter(|(key, event)| due(key) <= now && is_inbound(event));
         let keys: Vec<Key> = messages.map(|(key, _)| *key).collect();
         let chosen = rand::rng().random_range(0..keys.len().max(1));
         return Ok(keys.get(chosen).copied().into_iter().collect());
@@ -142,46 +151,21 @@ fn pick(guest: &Guest, faults: &WebhookFaults, now: i64) -> Result<Vec<Key>, Dur
 fn is_inbound(event: &Event) -> bool {
     match event {
         Event::Inbound(_) => true,
-        Event::Status(..) => false,
+        Event::Status(..) | Event::Notice(_) => false,
     }
 }
 
-async fn deliver(core: &Core, callback: &str, values: Vec<Value>, faults: &WebhookFaults) -> bool {
+async fn deliver(core: &Core, callback: &str, entries: Vec<Value>, faults: &WebhookFaults) -> bool {
     if faults.batch {
-        batch::deliver(core, callback, values, faults.duplicate).await
+        batch::deliver(core, callback, entries, faults.duplicate).await
     } else {
-        deliver_body(core, callback, values, faults.duplicate).await
+        deliver_body(core, callback, entries, faults.duplicate).await
     }
-}
-
-/// Tells that the number may send more from now on. A restart forgets it.
-pub(crate) fn tell_upgrade(core: &Arc<Core>) {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-    let core = core.clone();
-    runtime.spawn(async move {
-        let body = escape(&payload::upgrade(&core.account));
-        let signature = signature(&core.account.app_secret, body.as_bytes());
-        for pause in PAUSES_MS {
-            let callback = {
-                let state = core.state();
-                state.callback.clone().filter(|_| !state.faults.webhooks.silent)
-            };
-            if let Some(callback) = callback
-                && post(&core, &callback, &body, &signature).await
-            {
-                return;
-            }
-            tokio::select! {
-                () = sleep(Duration::from_millis(pause)) => {}
-                () = core.shutdown.cancelled() => return,
-            }
-        }
-    });
 }
 
 /// Posts one body; true when it was answered 200. Duplicates follow a success.
-pub(super) async fn deliver_body(core: &Core, callback: &str, values: Vec<Value>, duplicates: u32) -> bool {
-    let body = escape(&payload::envelope(&core.account, values));
+pub(super) async fn deliver_body(core: &Core, callback: &str, entries: Vec<Value>, duplicates: u32) -> bool {
+    let body = escape(&payload::envelope(entries));
     let signature = signature(&core.account.app_secret, body.as_bytes());
     if !post(core, callback, &body, &signature).await {
         return false;
@@ -222,11 +206,11 @@ async fn post(core: &Core, callback: &str, body: &str, signature: &str) -> bool 
 }
 
 /// Takes delivered updates off the queue, for good.
-fn settle(core: &Core, guest: GuestId, keys: &[Key]) {
+fn settle(core: &Core, owner: Owner, keys: &[Key]) {
     {
         let mut state = core.state();
         for key in keys {
-            let event = state.guests.get_mut(guest).and_then(|guest| guest.queue.remove(key));
+            let event = state.queue_of_mut(owner).and_then(|queue| queue.waiting.remove(key));
             match event {
                 Some(Event::Status(sent, place)) => {
                     sent.mark_told(place);
@@ -237,6 +221,12 @@ fn settle(core: &Core, guest: GuestId, keys: &[Key]) {
                         message.told.store(true, Ordering::Relaxed);
                     }
                     core.record(tag::TOLD_INBOUND, &place);
+                }
+                Some(Event::Notice(place)) => {
+                    if let Some(notice) = state.notices.get(place) {
+                        notice.told.store(true, Ordering::Relaxed);
+                    }
+                    core.record(tag::TOLD_NOTICE, &place);
                 }
                 None => {}
             }

@@ -6,5 +6,6 @@ mod payload;
 mod sign;
 
 pub(crate) use batch::Part as BatchPart;
-pub(crate) use deliver::{start, tell_upgrade};
+pub(crate) use deliver::start;
+pub(crate) use payload::upgrade;
 pub(crate) use sign::{escape, signature};

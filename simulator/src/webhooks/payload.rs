@@ -6,11 +6,12 @@ use crate::{
     account::Account,
     graph::error_text,
     guests::Profile,
-    state::{Event, Inbound, Pricing, Sent, State, Status},
+    queue::{Event, Notice},
+    state::{Inbound, Pricing, Sent, State, Status},
 };
 
-/// The `value` of a change that tells this one update.
-pub(super) fn value(account: &Account, state: &State, event: &Event) -> Option<Value> {
+/// The entry that tells this one update.
+pub(super) fn entry(account: &Account, state: &State, event: &Event) -> Option<Value> {
     let (guest, key, update) = match event {
         Event::Status(sent, place) => {
             let profile = &state.guests.get(state.resolve(sent.guest))?.profile;
@@ -19,8 +20,9 @@ pub(super) fn value(account: &Account, state: &State, event: &Event) -> Option<V
         Event::Inbound(place) => {
             let message = state.inbound.get(*place)?;
             let profile = &state.guests.get(state.resolve(message.guest))?.profile;
-            (profile, "messages", inbound(account, profile, message))
+            (profile, "messages", inbound(account, state, profile, message))
         }
+        Event::Notice(place) => return Some(notice(account, state.notices.get(*place)?)),
     };
     let mut value = json!({
         "messaging_product": "whatsapp",
@@ -31,28 +33,32 @@ pub(super) fn value(account: &Account, state: &State, event: &Event) -> Option<V
         "contacts": [contact(guest)],
     });
     value[key] = json!([update]);
-    Some(value)
+    Some(json!({"id": account.waba_id, "changes": [{"value": value, "field": "messages"}]}))
 }
 
-/// The whole body: each value is a change in an entry of its own.
-pub(super) fn envelope(account: &Account, values: Vec<Value>) -> Value {
-    let entries: Vec<Value> = values
-        .into_iter()
-        .map(|value| json!({"id": account.waba_id, "changes": [{"value": value, "field": "messages"}]}))
-        .collect();
+/// A change of the account: it names no number id, and its entry has a time.
+fn notice(account: &Account, notice: &Notice) -> Value {
+    json!({
+        "id": account.waba_id,
+        "time": notice.at.div_euclid(1_000),
+        "changes": [{"value": notice.value, "field": notice.field}],
+    })
+}
+
+/// The whole body: each update is an entry of its own.
+pub(super) fn envelope(entries: Vec<Value>) -> Value {
     json!({"object": "whatsapp_business_account", "entry": entries})
 }
 
-/// An account-level change: it names no number id.
-pub(super) fn upgrade(account: &Account) -> Value {
+/// Field and value of the news that the number may send more from now on.
+pub(crate) fn upgrade(account: &Account) -> (&'static str, Value) {
     let value = json!({
         "display_phone_number": account.display_phone_number,
         "event": "THROUGHPUT_UPGRADE",
         "current_limit": "TIER_UNLIMITED",
         "max_daily_conversations_per_business": "TIER_UNLIMITED",
     });
-    let changes = json!([{"value": value, "field": "phone_number_quality_update"}]);
-    json!({"object": "whatsapp_business_account", "entry": [{"id": account.waba_id, "changes": changes}]})
+    ("phone_number_quality_update", value)
 }
 
 fn contact(guest: &Profile) -> Value {
@@ -115,10 +121,16 @@ fn pricing(pricing: &Pricing) -> Value {
     })
 }
 
-fn inbound(account: &Account, guest: &Profile, message: &Inbound) -> Value {
+fn inbound(account: &Account, state: &State, guest: &Profile, message: &Inbound) -> Value {
     let mut body: Map<String, Value> = message.body.clone();
     if let Some(context) = body.get_mut("context").and_then(Value::as_object_mut) {
-        context.entry("from").or_insert_with(|| json!(account.display_phone_number));
+        // Guests quote themselves too.
+        let quoted = context.get("id").and_then(Value::as_str);
+        let own = quoted.is_some_and(|id| state.inbound_ids.contains_key(id));
+        let author = if own { guest.shown_wa_id() } else { Some(account.display_phone_number.as_str()) };
+        if let Some(author) = author {
+            context.entry("from").or_insert_with(|| json!(author));
+        }
     }
     let mut value = Value::Object(body);
     put(&mut value, "from", guest.shown_wa_id());

@@ -2,6 +2,8 @@
 #![expect(dead_code, reason = "every test file uses another part of it")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+pub mod templates;
+
 use std::{
     collections::VecDeque,
     path::Path,
@@ -154,6 +156,84 @@ impl Sim {
     }
 }
 
+/// Messages of every type, and uploads.
+impl Sim {
+    /// A send of this type to this guest.
+    pub async fn send_as(&self, to: &str, kind: &str, content: Value) -> (u16, Value) {
+        let mut body = json!({"messaging_product": "whatsapp", "to": to, "type": kind});
+        body[kind] = content;
+        self.send(body).await
+    }
+
+    /// As [`Sim::send_as`], for a send that must be accepted; its wamid.
+    pub async fn sent_as(&self, to: &str, kind: &str, content: Value) -> String {
+        let (status, answer) = self.send_as(to, kind, content.clone()).await;
+        assert_eq!(status, 200, "{content} -> {answer}");
+        answer["messages"][0]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A guest's message in Meta's shape; its wamid.
+    pub async fn writes_as(&self, guest: &str, body: Value) -> String {
+        let answer = self.control("POST", &format!("guests/{guest}/messages"), body).await;
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn post_form(&self, parts: &[Part<'_>]) -> (u16, Value) {
+        let mut body = Vec::new();
+        for part in parts {
+            let filename = part.filename.map(|name| format!("; filename=\"{name}\"")).unwrap_or_default();
+            let kind = part.kind.map(|kind| format!("content-type: {kind}\r\n")).unwrap_or_default();
+            let name = part.name;
+            let head = format!(
+                "--frontier\r\ncontent-disposition: form-data; name=\"{name}\"{filename}\r\n{kind}\r\n"
+            );
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(part.bytes);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(b"--frontier--\r\n");
+        let url = format!("{}/v24.0/{}/media", self.base, self.account.phone_number_id);
+        let request = self.http.post(url).bearer_auth(&self.account.access_token);
+        let request = request.header("content-type", "multipart/form-data; boundary=frontier").body(body);
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    pub async fn try_upload(&self, kind: &str, bytes: &[u8]) -> (u16, Value) {
+        let file = Part { name: "file", filename: Some("file.bin"), kind: Some(kind), bytes };
+        self.post_form(&[file, Part::text("messaging_product", "whatsapp"), Part::text("type", kind)]).await
+    }
+
+    /// An upload that must work; its id.
+    pub async fn upload(&self, kind: &str, bytes: &[u8]) -> String {
+        let (status, answer) = self.try_upload(kind, bytes).await;
+        assert_eq!(status, 200, "{kind}: {answer}");
+        answer["id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A part of a form.
+pub struct Part<'a> {
+    pub name: &'a str,
+    pub filename: Option<&'a str>,
+    pub kind: Option<&'a str>,
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Part<'a> {
+    pub fn text(name: &'a str, text: &'a str) -> Self {
+        Self { name, filename: None, kind: None, bytes: text.as_bytes() }
+    }
+}
+
+pub fn code(answer: &Value) -> i64 {
+    answer["error"]["code"].as_i64().unwrap_or_else(|| panic!("no error in {answer}"))
+}
+
+pub fn details(answer: &Value) -> &str {
+    answer["error"]["error_data"]["details"].as_str().unwrap_or_default()
+}
+
 pub fn text_to(to: &str, text: &str) -> Value {
     json!({"messaging_product": "whatsapp", "to": to, "type": "text", "text": {"body": text}})
 }
@@ -246,6 +326,28 @@ impl Receiver {
         updates
     }
 
+    /// What was told of the account and answered 200: (field, value), with the time of each entry checked.
+    pub fn notices(&self) -> Vec<(String, Value)> {
+        let mut notices = Vec::new();
+        for post in self.posts().iter().filter(|post| post.answered == 200) {
+            for entry in post.json()["entry"].as_array().unwrap() {
+                for change in entry["changes"].as_array().unwrap() {
+                    let field = change["field"].as_str().unwrap();
+                    if field != "messages" {
+                        assert!(entry["time"].is_i64(), "{entry}");
+                        notices.push((field.to_owned(), change["value"].clone()));
+                    }
+                }
+            }
+        }
+        notices
+    }
+
+    pub async fn wait_for_notices(&self, count: usize) -> Vec<(String, Value)> {
+        eventually("notices", || self.notices().len() >= count).await;
+        self.notices()
+    }
+
     /// The statuses of one message in the order they came.
     pub fn statuses(&self, id: &str) -> Vec<String> {
         let of_it = |(_, update, _): &(String, Value, Value)| {
@@ -266,5 +368,18 @@ pub async fn eventually(what: &str, mut so: impl FnMut() -> bool) {
     while !so() {
         assert!(Instant::now() < deadline, "{what} did not come about");
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Each of these contents is accepted, or refused with this code and a sentence that has these words.
+pub async fn check_sends(sim: &Sim, to: &str, kind: &str, cases: Vec<(Value, i64, &str)>) {
+    for (content, expected, words) in cases {
+        let (status, answer) = sim.send_as(to, kind, content.clone()).await;
+        if expected == 0 {
+            assert_eq!(status, 200, "{kind} {content} -> {answer}");
+        } else {
+            assert_eq!(code(&answer), expected, "{kind} {content} -> {answer}");
+            assert!(details(&answer).contains(words), "{kind} {content} -> {answer}");
+        }
     }
 }
