@@ -17,7 +17,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates curl \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin bellhop \
-    && install -d -o bellhop -g bellhop -m 0700 /data
+    && install -d -o bellhop -g bellhop -m 0700 /data /media
 COPY --from=build /programs/ /usr/local/bin/
 COPY scripts/docker-entrypoint /usr/local/bin/docker-entrypoint
 USER bellhop

@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: run test services check openapi torture measure bench cargo
+.PHONY: run test services check openapi fuzz-api torture measure bench cargo
 
 run: cargo
 	$(CARGO) run --bin bellhop
@@ -23,6 +23,11 @@ check: cargo
 openapi: cargo
 	$(CARGO) run --quiet --bin bellhop -- openapi > openapi.yaml.new
 	mv openapi.yaml.new openapi.yaml
+
+# Ten minutes of requests for each role, allowed and forbidden, against a Bellhop of its own; `make test` has a short run.
+fuzz-api: cargo
+	$(CARGO) build --quiet --bin bellhop
+	scripts/fuzz-fresh target/debug/bellhop
 
 # Death at every named place and at random moments, services away for half a minute: longer than `make test` has
 # time for.

@@ -39,6 +39,7 @@ needs!(
     ResolveConversations,
     ReadGuests,
     ReadTemplates,
+    ManageTemplates,
     ReadProperty,
     ChangeProperty
 );

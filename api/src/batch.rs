@@ -8,10 +8,11 @@ use bellhop_service::batch::{
     RefusalView, Unusable,
 };
 use bellhop_service::send::TemplateSend;
-use bellhop_service::template::text_parameters;
 use poem_openapi::Object;
 
+use crate::content::{self, TemplateFields};
 use crate::envelope::ApiError;
+use crate::failure::FailureReason;
 use crate::line::{BatchContent, read_content, read_line_parameters};
 use crate::types::{JsonObject, Nullable, Timestamp};
 
@@ -22,7 +23,7 @@ pub struct BatchSend {
     /// Each with its own content.
     messages: Option<Vec<BatchMessage>>,
     /// One template for all `recipients`.
-    template: Option<BatchTemplate>,
+    template: Option<TemplateFields>,
     recipients: Option<Vec<BatchRecipient>>,
     rate_limit: Option<RateLimit>,
     delivery_options: Option<DeliveryOptions>,
@@ -67,16 +68,6 @@ struct BatchMessage {
     content: Option<BatchContent>,
 }
 
-/// A template for every recipient.
-#[derive(Debug, Object)]
-pub struct BatchTemplate {
-    pub template_name: String,
-    /// The property's default when absent.
-    pub language: Option<String>,
-    /// For all; those of a recipient are laid over them.
-    pub parameters: Option<JsonObject>,
-}
-
 #[derive(Debug, Object)]
 struct BatchRecipient {
     phone: Option<String>,
@@ -108,7 +99,7 @@ pub struct DeliveryOptions {
     /// What becomes of a message whose fate stays unknown.
     pub in_doubt: Option<InDoubtPolicy>,
     /// Goes to guests whose 24-hour window is closed when a text would leave.
-    pub fallback_template: Option<BatchTemplate>,
+    pub fallback_template: Option<TemplateFields>,
 }
 
 impl BatchSend {
@@ -119,7 +110,7 @@ impl BatchSend {
         let recipients = match (self.messages, self.template, self.recipients) {
             (Some(messages), None, None) => messages.into_iter().map(BatchMessage::read).collect(),
             (None, Some(template), Some(recipients)) => {
-                let template = template.read()?;
+                let template = read_template("template", template)?;
                 recipients.into_iter().map(|recipient| recipient.read(&template)).collect()
             }
             (None, None, None) => {
@@ -149,7 +140,7 @@ pub fn options(
 ) -> Result<BatchOptions, ApiError> {
     let delivery = delivery.unwrap_or_default();
     let fallback = delivery.fallback_template;
-    let fallback = fallback.map(BatchTemplate::read);
+    let fallback = fallback.map(|template| read_template("delivery_options.fallback_template", template));
     let retries = if delivery.retry_failed == Some(false) { Some(0) } else { delivery.max_retries };
     Ok(BatchOptions {
         messages_per_second: rate_limit.as_ref().and_then(|limit| limit.messages_per_second),
@@ -163,11 +154,9 @@ pub fn options(
     })
 }
 
-impl BatchTemplate {
-    fn read(self) -> Result<TemplateSend, ApiError> {
-        let parameters = text_parameters(&self.parameters.unwrap_or_default().0)?;
-        Ok(TemplateSend { name: self.template_name, language: self.language, parameters })
-    }
+/// A template of a batch, wherever in the request it stands.
+fn read_template(within: &str, template: TemplateFields) -> Result<TemplateSend, ApiError> {
+    template.read().map_err(|wrong| content::refuse(within, vec![wrong]))
 }
 
 impl BatchMessage {
@@ -185,7 +174,7 @@ impl BatchRecipient {
     fn read(self, template: &TemplateSend) -> Result<LineRecipient, Unusable> {
         let own = read_line_parameters(self.parameters.map(|object| object.0))?;
         let mut template = template.clone();
-        template.parameters.extend(own);
+        template.given.parameters.extend(own);
         let content = LineContent::Template(template);
         let Self { phone, guest_id, reference, .. } = self;
         Ok(LineRecipient { phone, guest_id, reference, content })
@@ -311,7 +300,7 @@ pub struct Recipient {
     sent_at: Nullable<Timestamp>,
     delivered_at: Nullable<Timestamp>,
     read_at: Nullable<Timestamp>,
-    failure_reason: Nullable<String>,
+    failure_reason: Nullable<FailureReason>,
 }
 
 impl From<RecipientView> for Recipient {
@@ -324,7 +313,7 @@ impl From<RecipientView> for Recipient {
             guest_id: view.guest_id.to_string(),
             message_id: message.message_id,
             status: message.status,
-            failure_reason: Nullable(message.failure_reason()),
+            failure_reason: Nullable::from(message.failure_reason()),
             wamid: Nullable(message.wamid),
             attempts: message.attempts,
             sent_at: Nullable::from(message.sent_at),

@@ -1,17 +1,19 @@
 //! Conversations, their windows and their end.
 
 use bellhop_domain::conversation::ConversationStatus;
-use bellhop_domain::{ConversationId, GuestId};
+use bellhop_domain::{ConversationId, GuestId, MessageId};
 use bellhop_service::conversation::{
-    ConversationDetail, ConversationFilter, ConversationView, Resolution, ResolutionView, WindowStatus,
+    ConversationDetail, ConversationFilter, ConversationView, Resolution, ResolutionView, WindowFilter,
+    WindowStatus,
 };
 use bellhop_service::page::PageRequest;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::{Object, OpenApi, Union};
+use poem_openapi::{Enum, Object, OpenApi, Union};
 
 use crate::Tag;
-use crate::auth::{Authorized, ReadConversations, ResolveConversations};
+use crate::analytics::Analytics;
+use crate::auth::{Authorized, ReadConversations, ResolveConversations, SendMessages};
 use crate::body::JsonBody;
 use crate::envelope::ApiError;
 use crate::guests::Guest;
@@ -173,6 +175,43 @@ impl From<WindowStatus> for WindowInfo {
     }
 }
 
+/// A 24-hour window, as a filter.
+#[derive(Debug, Clone, Copy, Enum)]
+#[oai(rename_all = "snake_case")]
+enum WindowState {
+    Open,
+    Closing,
+    Closed,
+}
+
+impl WindowState {
+    fn filter(self) -> WindowFilter {
+        match self {
+            Self::Open => WindowFilter::Open,
+            Self::Closing => WindowFilter::Closing,
+            Self::Closed => WindowFilter::Closed,
+        }
+    }
+}
+
+/// How the guest's messages are marked.
+#[derive(Debug, Object)]
+struct MarkRead {
+    /// Whether the guest sees for up to 25 seconds that somebody is writing; `false` when absent.
+    typing: Option<bool>,
+}
+
+/// What became of a mark.
+#[derive(Debug, Object)]
+struct ReadMark {
+    conversation_id: ConversationId,
+    /// The newest message that counts as read; `null` when the guest never wrote.
+    message_id: Nullable<MessageId>,
+    read_at: Timestamp,
+    /// Whether WhatsApp was told, so that the guest sees it.
+    shown_to_guest: bool,
+}
+
 pub struct Conversations;
 
 #[OpenApi(tag = "Tag::Conversations")]
@@ -185,11 +224,15 @@ impl Conversations {
         auth: Authorized<ReadConversations>,
         guest_phone: Query<Option<PhoneQuery>>,
         status: Query<Option<ConversationStatus>>,
+        /// By the 24-hour window: `open`, `closing` (within two hours) or `closed`
+        window: Query<Option<WindowState>>,
         limit: Query<Option<Limit>>,
         /// `next_cursor` of the page before
         cursor: Query<Option<String>>,
     ) -> Result<Json<List<Conversation>>, ApiError> {
-        let filter = ConversationFilter { guest_phone: guest_phone.0.map(|phone| phone.0), status: status.0 };
+        let guest_phone = guest_phone.0.map(|phone| phone.0);
+        let window = window.0.map(WindowState::filter);
+        let filter = ConversationFilter { guest_phone, status: status.0, window };
         let page = PageRequest::parse(limit.0.map(|limit| limit.0), cursor.0)?;
         Ok(Json(auth.app.conversations(&auth.caller, filter, page).await?.into()))
     }
@@ -230,6 +273,44 @@ impl Conversations {
         };
         let view = auth.app.resolve_conversation(&auth.caller, conversation_id.0, resolution).await?;
         Ok(Json(view.into()))
+    }
+
+    /// Mark what the guest wrote as read
+    ///
+    /// The guest sees it too, and with `typing` also that somebody is writing.
+    #[oai(
+        path = "/conversations/:conversation_id/read",
+        method = "post",
+        operation_id = "mark_conversation_read"
+    )]
+    async fn read(
+        &self,
+        auth: Authorized<SendMessages>,
+        conversation_id: Path<ConversationId>,
+        body: JsonBody<MarkRead>,
+    ) -> Result<Json<ReadMark>, ApiError> {
+        let typing = body.value.typing.unwrap_or_default();
+        let view = auth.app.mark_read(&auth.caller, conversation_id.0, typing).await?;
+        Ok(Json(ReadMark {
+            conversation_id: view.conversation_id,
+            message_id: Nullable(view.message_id),
+            read_at: view.read_at.into(),
+            shown_to_guest: view.shown_to_guest,
+        }))
+    }
+
+    /// How a conversation went, in numbers
+    #[oai(
+        path = "/conversations/:conversation_id/analytics",
+        method = "get",
+        operation_id = "get_conversation_analytics"
+    )]
+    async fn analytics(
+        &self,
+        auth: Authorized<ReadConversations>,
+        conversation_id: Path<ConversationId>,
+    ) -> Result<Json<Analytics>, ApiError> {
+        Ok(Json(auth.app.conversation_analytics(&auth.caller, conversation_id.0).await?.into()))
     }
 
     /// The 24-hour window of a conversation

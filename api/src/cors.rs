@@ -17,7 +17,7 @@ const ALLOWED: HeaderValue = HeaderValue::from_static(
 );
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "x-request-id, Retry-After, RateLimit, RateLimit-Policy, Preference-Applied, Location, Allow, \
-     Content-Disposition",
+     Content-Disposition, Content-Range, ETag",
 );
 
 /// The origins of the settings.

@@ -48,7 +48,8 @@ pub enum ApiError {
         #[oai(header = "WWW-Authenticate")]
         Option<String>,
     ),
-    /// Not allowed: FORBIDDEN, MESSAGE_WINDOW_EXPIRED, GUEST_OPTED_OUT, WEBHOOK_VERIFICATION_FAILED
+    /// Not allowed: FORBIDDEN, MESSAGE_WINDOW_EXPIRED, GUEST_OPTED_OUT, WEBHOOK_VERIFICATION_FAILED,
+    /// ACCOUNT_RESTRICTED
     #[oai(status = 403)]
     Forbidden(Json<ErrorEnvelope>),
     /// There is no such object for this token: NOT_FOUND, TEMPLATE_NOT_FOUND
@@ -63,7 +64,7 @@ pub enum ApiError {
         String,
     ),
     /// The present state is against it: CONVERSATION_MISMATCH, NO_CONNECTION, GUEST_UNREACHABLE,
-    /// MESSAGE_NOT_IN_DOUBT
+    /// MESSAGE_NOT_IN_DOUBT, TEMPLATE_EXISTS, TEMPLATE_STATE_CONFLICT, PROVIDER_CREDENTIALS
     #[oai(status = 409)]
     Conflict(Json<ErrorEnvelope>),
     /// The body is over the limit: PAYLOAD_TOO_LARGE
@@ -72,7 +73,8 @@ pub enum ApiError {
     /// The body's content type is not taken: UNSUPPORTED_MEDIA_TYPE
     #[oai(status = 415)]
     UnsupportedMediaType(Json<ErrorEnvelope>),
-    /// The request cannot be done as it stands: IDEMPOTENCY_KEY_REUSED, MEDIA_UPLOAD_FAILED
+    /// The request cannot be done as it stands: IDEMPOTENCY_KEY_REUSED, MEDIA_UPLOAD_FAILED,
+    /// TEMPLATE_REFUSED
     #[oai(status = 422)]
     Unprocessable(Json<ErrorEnvelope>),
     /// Too many requests: RATE_LIMIT_EXCEEDED
@@ -86,7 +88,7 @@ pub enum ApiError {
     /// Our fault: INTERNAL_ERROR
     #[oai(status = 500)]
     Internal(Json<ErrorEnvelope>),
-    /// Not now: SERVICE_UNAVAILABLE
+    /// Not now: SERVICE_UNAVAILABLE, PROVIDER_UNAVAILABLE
     #[oai(status = 503)]
     Unavailable(
         Json<ErrorEnvelope>,

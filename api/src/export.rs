@@ -131,7 +131,7 @@ fn row(view: &RecipientView) -> String {
         time(message.sent_at),
         time(message.delivered_at),
         time(message.read_at),
-        text(message.failure_reason().as_deref()),
+        text(message.failure_reason().map(|reason| reason.in_words()).as_deref()),
     ];
     cells.join(",") + "\r\n"
 }

@@ -1,10 +1,12 @@
 //! The HTTP API: extracts, calls a service, maps. No rule lives here.
 
+mod analytics;
 mod answer;
 mod auth;
 mod batch;
 mod batches;
 mod body;
+mod content;
 mod conversations;
 mod cors;
 mod deadline;
@@ -12,11 +14,13 @@ mod docs;
 mod envelope;
 mod errors;
 mod export;
+mod failure;
 mod guests;
 mod health;
 mod limit;
 mod line;
 mod list;
+mod media;
 mod message;
 mod messages;
 mod numbers;
@@ -25,8 +29,11 @@ mod prefer;
 mod property;
 mod request_id;
 mod routes;
+mod sending;
 mod serve;
 mod settle_in;
+mod template;
+mod template_forms;
 mod templates;
 mod types;
 mod upload;
@@ -67,6 +74,8 @@ enum Tag {
     Messages,
     /// Many messages that are handed in together
     Batches,
+    /// Files that messages carry
+    Media,
     /// Pre-approved messages, which may be sent at any time
     Templates,
     /// All that was said with one guest
@@ -82,8 +91,10 @@ enum Tag {
 }
 
 type Resources = (
+    sending::Sending,
     messages::Messages,
     batches::Batches,
+    media::Media,
     templates::Templates,
     conversations::Conversations,
     guests::Guests,
@@ -94,8 +105,10 @@ type Resources = (
 
 fn service() -> OpenApiService<Resources, ()> {
     let resources = (
+        sending::Sending,
         messages::Messages,
         batches::Batches,
+        media::Media,
         templates::Templates,
         conversations::Conversations,
         guests::Guests,

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bellhop_domain::media;
 use bellhop_domain::problem::Problem;
 use futures_util::{Stream, StreamExt, stream};
 use poem::http::header::{CONTENT_LENGTH, EXPECT, HeaderName};
@@ -21,11 +22,11 @@ use crate::envelope::ApiError;
 /// The largest body that is taken. Meta sends at most 3 MB.
 const BODY_MAX: usize = 5 << 20;
 
-/// The largest file, which is read as it comes.
-const UPLOAD_MAX: usize = 64 << 20;
+/// The largest file of recipients, which is read as it comes.
+const BATCH_MAX: usize = 64 << 20;
 
-/// Where files come in. By its path, not by its content type, which a sender may choose.
-const UPLOADS: &str = "/batches/upload";
+/// The largest file of a message, with room for the form around it.
+const MEDIA_MAX: usize = (media::MAX_BYTES as usize) + (1 << 20);
 
 /// How much more is read only to be dropped.
 const DROPPED_MAX: usize = 64 << 20;
@@ -52,12 +53,16 @@ impl Shared {
 
 type Handle = Arc<Mutex<Shared>>;
 
-/// The most that an address takes.
+/// The most that an address takes. By its path, not by its content type, which a sender may choose.
 fn most_at(path: &str) -> usize {
-    if path.strip_prefix(BASE_PATH) == Some(UPLOADS) { UPLOAD_MAX } else { BODY_MAX }
+    match path.strip_prefix(BASE_PATH) {
+        Some("/batches/upload") => BATCH_MAX,
+        Some("/media/upload") => MEDIA_MAX,
+        Some(_) | None => BODY_MAX,
+    }
 }
 
-/// Holds every body to [`BODY_MAX`], files to [`UPLOAD_MAX`].
+/// Holds every body to [`BODY_MAX`], files to a limit of their own.
 pub async fn limit<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> poem::Result<Response> {
     let body = request.take_body();
     if body.is_empty() {
@@ -82,7 +87,7 @@ pub async fn limit<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> poem:
         drop_rest(shared).await;
     }
     if began && too_large {
-        let message = format!("The body has more than {most} bytes.");
+        let message = format!("The request is larger than {} MB, the most that is taken here.", most >> 20);
         return Err(ApiError::new(Problem::PayloadTooLarge, message, json!({"limit_bytes": most})).into());
     }
     answer

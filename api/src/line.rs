@@ -3,16 +3,19 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use bellhop_domain::Content;
+use bellhop_domain::content::Text;
 use bellhop_service::batch::{LineContent, Unusable};
-use bellhop_service::error::Error;
-use bellhop_service::send::TemplateSend;
+use bellhop_service::send::Draft;
 use bellhop_service::template::text_parameters;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ParseFromJSON, ParseResult, ToJSON, Type};
 use serde_json::{Map, Value};
 
-/// A text; or `{"type": "text", "text"}`, or `{"type": "template", "template_name", "language",
-/// "parameters"}`.
+use crate::content::{self, MessageType};
+
+/// A text; or an object with a `type` and the fields of such a content: `{"type": "text", "text"}`,
+/// `{"type": "template", "template_name", "language", "parameters"}`, `{"type": "image", "media_id"}` …
 #[derive(Debug)]
 pub struct BatchContent(pub Value);
 
@@ -56,45 +59,38 @@ impl ToJSON for BatchContent {
 
 /// A content as it stands in a line of a batch.
 pub fn read_content(content: Value) -> Result<LineContent, Unusable> {
-    let mut object = match content {
-        Value::String(text) => return Ok(LineContent::Text(text)),
+    let object = match content {
+        Value::String(text) => return Ok(text_of(text)),
         Value::Object(object) => object,
         _ => return Err(Unusable::new("content", "must be a text or an object")),
     };
-    let mut text = |name: &str| match object.remove(name) {
-        Some(Value::String(text)) => Ok(Some(text)),
-        None | Some(Value::Null) => Ok(None),
-        Some(_) => Err(Unusable::new(&format!("content.{name}"), "must be a text")),
-    };
-    let required = |name: &str, given: Option<String>| {
-        given.ok_or_else(|| Unusable::new(&format!("content.{name}"), "is required"))
-    };
-    match text("type")?.as_deref() {
-        Some("text") => Ok(LineContent::Text(required("text", text("text")?)?)),
-        Some("template") => {
-            let name = required("template_name", text("template_name")?)?;
-            let language = text("language")?;
-            let parameters = match object.remove("parameters") {
-                None | Some(Value::Null) => None,
-                Some(Value::Object(map)) => Some(map),
-                Some(_) => return Err(Unusable::new("content.parameters", "must be an object")),
-            };
-            let parameters = read_line_parameters(parameters)?;
-            Ok(LineContent::Template(TemplateSend { name, language, parameters }))
-        }
-        Some(_) | None => Err(Unusable::new("content.type", "must be text or template")),
+    let kind = MessageType::parse_from_json(object.get("type").cloned());
+    let kind = kind.ok().filter(|kind| *kind != MessageType::Reaction).ok_or_else(|| {
+        let known =
+            "text, template, image, video, audio, document, sticker, location, contacts or interactive";
+        Unusable::new("content.type", format_args!("must be {known}"))
+    })?;
+    match content::read(kind, Value::Object(object)) {
+        Ok(Draft::Content { content, .. }) => Ok(LineContent::Content(content)),
+        Ok(Draft::Template(send)) => Ok(LineContent::Template(send)),
+        // A reaction is on one guest's message.
+        Ok(Draft::Reaction { .. }) => Err(Unusable::new("content.type", "cannot go to many")),
+        Err(wrong) => Err(match wrong.into_iter().next() {
+            Some(wrong) => Unusable::new(&format!("content.{}", wrong.field), wrong.reason),
+            None => Unusable::new("content", "cannot be read"),
+        }),
     }
+}
+
+/// Plain words.
+pub fn text_of(text: String) -> LineContent {
+    LineContent::Content(Content::Text(Text::new(text)))
 }
 
 /// Parameters of one line: what is wrong with them refuses the line.
 pub fn read_line_parameters(
     parameters: Option<Map<String, Value>>,
 ) -> Result<BTreeMap<String, String>, Unusable> {
-    text_parameters(&parameters.unwrap_or_default()).map_err(|error| match error {
-        Error::Refused(refusal) => {
-            let told = |key: &str| refusal.details[key].as_str().unwrap_or_default();
-            Unusable::new(told("field"), told("reason"))
-        }
-        other => Unusable::new("parameters", other),
-    })
+    text_parameters(&parameters.unwrap_or_default())
+        .map_err(|wrong| Unusable::new(&wrong.field, wrong.reason))
 }

@@ -1,14 +1,13 @@
 //! Messages, as answers show them.
 
-use bellhop_domain::content::Content as Stored;
 use bellhop_domain::conversation::Direction;
 use bellhop_domain::provider_error::ProviderError;
 use bellhop_domain::{ConversationId, GuestId, MessageId, MessageStatus};
 use bellhop_service::message::MessageView;
-use poem_openapi::types::Any;
-use poem_openapi::{Object, Union};
-use serde_json::Value;
+use poem_openapi::Object;
 
+use crate::content::Content;
+use crate::failure::FailureReason;
 use crate::types::{JsonObject, Nullable, Timestamp};
 
 /// A message, to or from a guest.
@@ -19,7 +18,8 @@ pub struct Message {
     conversation_id: ConversationId,
     guest_id: GuestId,
     direction: Direction,
-    /// `text`, `template`, or `unsupported` for what a guest sent and is not understood yet.
+    /// `text`, `image`, `video`, `audio`, `document`, `sticker`, `location`, `contacts`, `interactive`,
+    /// `reaction`, `template`, or `unsupported` for what a guest sent and is not understood yet.
     message_type: String,
     content: Content,
     status: MessageStatus,
@@ -40,44 +40,18 @@ pub struct Message {
     delivered_at: Nullable<Timestamp>,
     read_at: Nullable<Timestamp>,
     failed_at: Option<Timestamp>,
-    /// Why it failed or waits, in words.
-    failure_reason: Nullable<String>,
+    /// Why it failed or waits.
+    failure_reason: Nullable<FailureReason>,
     /// WhatsApp's last refusal.
     failure: Option<Failure>,
     /// Since when it is uncertain whether the message left.
     in_doubt_since: Option<Timestamp>,
     /// WhatsApp took it twice.
     sent_twice: bool,
-}
-
-/// What a message says, in the shape in which it is sent.
-#[derive(Debug, Union)]
-enum Content {
-    Text(TextContent),
-    Template(TemplateContent),
-    Unsupported(UnsupportedContent),
-}
-
-#[derive(Debug, Object)]
-struct TextContent {
-    text: String,
-}
-
-#[derive(Debug, Object)]
-struct TemplateContent {
-    template_name: String,
-    language: String,
-    parameters: JsonObject,
-    /// What the guest reads.
-    text: String,
-}
-
-#[derive(Debug, Object)]
-struct UnsupportedContent {
-    /// WhatsApp's word for the kind.
-    original_type: String,
-    /// What WhatsApp delivered.
-    payload: Any<Value>,
+    /// `true`: the 24-hour window had closed, and what it says is the fallback template.
+    fell_back: bool,
+    /// The message that WhatsApp dropped because its window had closed; this one went out instead.
+    fallback_for: Option<MessageId>,
 }
 
 /// WhatsApp's reason for not taking or not delivering a message.
@@ -97,28 +71,7 @@ pub struct DeliveryStatus {
     sent_at: Nullable<Timestamp>,
     delivered_at: Nullable<Timestamp>,
     read_at: Nullable<Timestamp>,
-    failure_reason: Nullable<String>,
-}
-
-impl From<Stored> for Content {
-    fn from(content: Stored) -> Self {
-        match content {
-            Stored::Text(text) => Self::Text(TextContent { text: text.text }),
-            Stored::Template(template) => {
-                let parameters = template.parameters.into_iter().map(|(name, text)| (name, text.into()));
-                Self::Template(TemplateContent {
-                    template_name: template.template_name.into(),
-                    language: template.language.into(),
-                    parameters: JsonObject(parameters.collect()),
-                    text: template.text,
-                })
-            }
-            Stored::Unsupported(item) => Self::Unsupported(UnsupportedContent {
-                original_type: item.original_type,
-                payload: Any(item.payload),
-            }),
-        }
-    }
+    failure_reason: Nullable<FailureReason>,
 }
 
 impl From<ProviderError> for Failure {
@@ -130,7 +83,7 @@ impl From<ProviderError> for Failure {
 impl From<MessageView> for Message {
     fn from(view: MessageView) -> Self {
         Self {
-            failure_reason: Nullable(view.failure_reason()),
+            failure_reason: Nullable::from(view.failure_reason()),
             message_id: view.message_id,
             conversation_id: view.conversation_id,
             guest_id: view.guest_id,
@@ -153,6 +106,8 @@ impl From<MessageView> for Message {
             failure: view.failure.map(Failure::from),
             in_doubt_since: view.in_doubt_since.map(Timestamp),
             sent_twice: view.sent_twice,
+            fell_back: view.fell_back,
+            fallback_for: view.fallback_for,
         }
     }
 }
@@ -165,7 +120,7 @@ impl From<MessageView> for DeliveryStatus {
             sent_at: Nullable::from(view.sent_at),
             delivered_at: Nullable::from(view.delivered_at),
             read_at: Nullable::from(view.read_at),
-            failure_reason: Nullable(view.failure_reason()),
+            failure_reason: Nullable::from(view.failure_reason()),
         }
     }
 }

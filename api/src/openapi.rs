@@ -22,13 +22,14 @@ otherwise.
 Beside these: `GET /healthz` (the process lives) and `GET /readyz` (it can do its work).";
 
 /// Header names as they are written; the framework shouts them.
-const HEADERS: [&str; 7] = [
+const HEADERS: [&str; 8] = [
     "Retry-After",
     "WWW-Authenticate",
     "Allow",
     "Location",
     "Preference-Applied",
     "Content-Disposition",
+    "Content-Range",
     "x-request-id",
 ];
 
@@ -64,8 +65,8 @@ fn build() -> Value {
     document["info"]["license"] = json!({"name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT"});
     document["servers"] = json!([{"url": "/", "description": "This server"}]);
     modernise(&mut document);
-    for operation in operations(&mut document) {
-        fit_responses(operation);
+    for (method, operation) in operations(&mut document) {
+        fit_responses(method, operation);
         name_headers(operation);
     }
     share_failures(&mut document);
@@ -75,9 +76,10 @@ fn build() -> Value {
     document
 }
 
-fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+/// Each with its method.
+fn operations(document: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     let paths = document["paths"].as_object_mut().into_iter().flatten();
-    paths.flat_map(|(_, path)| path.as_object_mut().into_iter().flatten().map(|(_, operation)| operation))
+    paths.flat_map(|(_, path)| path.as_object_mut().into_iter().flatten())
 }
 
 /// Turns what 3.0 says otherwise into 3.1, everywhere.
@@ -158,17 +160,15 @@ fn accept_null(schema: &mut Value) {
 }
 
 /// Leaves out the failures that an operation cannot answer with: its own method is always allowed,
-/// and what has no body has none that is wrong.
-fn fit_responses(operation: &mut Value) {
+/// what has no body has none that is wrong, and who only reads meets no state that is against it.
+fn fit_responses(method: &str, operation: &mut Value) {
     let has_body = operation.get("requestBody").is_some();
-    let has_key = operation["parameters"]
-        .as_array()
-        .is_some_and(|list| list.iter().any(|parameter| parameter["name"] == "Idempotency-Key"));
+    let changes = method != "get";
     if let Some(responses) = operation["responses"].as_object_mut() {
         responses.retain(|status, _| match status.as_str() {
             "405" => false,
-            "409" | "413" | "415" => has_body,
-            "422" => has_key,
+            "409" | "422" => changes,
+            "413" | "415" => has_body,
             _ => true,
         });
     }
@@ -193,7 +193,7 @@ fn name_headers(operation: &mut Value) {
 /// Failures are the same everywhere: they stand in the components once.
 fn share_failures(document: &mut Value) {
     let mut shared = Map::new();
-    for operation in operations(document) {
+    for (_, operation) in operations(document) {
         let responses = operation["responses"].as_object_mut().into_iter().flatten();
         for (status, response) in responses.filter(|(status, _)| status.as_str() >= "400") {
             let name = format!("Error{status}");
@@ -205,7 +205,7 @@ fn share_failures(document: &mut Value) {
 }
 
 /// The names of the schemas of request bodies, and of all that stand inside them.
-fn within_requests(document: &Value) -> BTreeSet<String> {
+pub fn within_requests(document: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut open: Vec<_> = request_schemas(document).into_iter().collect();
     while let Some(name) = open.pop() {

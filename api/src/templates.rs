@@ -1,25 +1,23 @@
-//! Templates: what WhatsApp has approved, and sending it.
+//! Templates: what WhatsApp has approved, sending it, and what admins do with it.
 
-use std::collections::BTreeMap;
-
-use bellhop_domain::TemplateId;
-use bellhop_domain::template::TemplateDefinition;
 use bellhop_service::page::PageRequest;
-use bellhop_service::send::{SendOptions, TemplateSend};
-use bellhop_service::template::{TemplateDetail, TemplateFilter, TemplateView, text_parameters};
+use bellhop_service::send::Draft;
+use bellhop_service::template::{NewTemplate, TemplateFilter};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::types::Any;
 use poem_openapi::{Object, OpenApi};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::Tag;
-use crate::auth::{Authorized, ReadTemplates, SendMessages};
+use crate::auth::{Authorized, ManageTemplates, ReadTemplates, SendMessages};
 use crate::body::JsonBody;
+use crate::content::{self, TemplateFields};
 use crate::envelope::ApiError;
 use crate::list::List;
-use crate::messages::{Accepted, TargetFields, accepted};
-use crate::types::{JsonObject, Limit, Timestamp};
+use crate::sending::{Accepted, OptionFields, SendHeaders, TargetFields, send};
+use crate::template::{Template, TemplateWithTranslations};
+use crate::template_forms::{ChangeTemplate, Deleted, Preview, SubmitTemplate, Submitted, Synced, Version};
+use crate::types::{JsonObject, Limit};
+use crate::{BASE_PATH, Tag};
 
 /// A template to a guest. Name the guest by `guest_phone`, `guest_id` or `conversation_id`.
 #[derive(Debug, Object)]
@@ -27,21 +25,10 @@ use crate::types::{JsonObject, Limit, Timestamp};
 struct SendTemplate {
     #[oai(flatten)]
     target: TargetFields,
-    template_name: String,
-    /// The property's default when absent.
-    language: Option<String>,
-    /// A value for each of the template's parameters: texts, numbers or booleans. Positional
-    /// parameters are named `1`, `2` …
-    parameters: Option<JsonObject>,
-    /// Laid over the conversation's own metadata.
-    conversation_metadata: Option<JsonObject>,
-    /// Kept as given.
-    #[oai(validator(max_length = 64))]
-    staff_member_id: Option<String>,
-    /// Up to 4 kB as JSON, returned with the message and in its events.
-    metadata: Option<JsonObject>,
-    /// When it is to leave; at once when absent or past. Until then it can be cancelled.
-    send_at: Option<Timestamp>,
+    #[oai(flatten)]
+    template: TemplateFields,
+    #[oai(flatten)]
+    options: OptionFields,
 }
 
 impl poem_openapi::types::Example for SendTemplate {
@@ -50,89 +37,18 @@ impl poem_openapi::types::Example for SendTemplate {
             "service_type": "Spa Massage", "appointment_time": "Tomorrow at 2:00 PM",
             "location": "Wellness Center - Room 3", "estimated_duration": "90 minutes",
         });
+        let metadata = JsonObject::of(json!({"booking_reference": "RB123456"}));
         Self {
             target: TargetFields::to_phone("+1234567890"),
-            template_name: "service_confirmation".to_owned(),
-            language: Some("en".to_owned()),
-            parameters: Some(JsonObject::of(parameters)),
-            conversation_metadata: Some(JsonObject::of(json!({"booking_reference": "RB123456"}))),
-            staff_member_id: None,
-            metadata: None,
-            send_at: None,
+            template: TemplateFields::named("service_confirmation", parameters),
+            options: OptionFields { conversation_metadata: Some(metadata), ..OptionFields::default() },
         }
     }
 }
 
-/// One language of a template.
-#[derive(Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
-struct Template {
-    template_id: TemplateId,
-    name: String,
-    /// Meta's word: UTILITY, MARKETING, AUTHENTICATION.
-    category: String,
-    /// The property's own category.
-    label: Option<String>,
-    language: String,
-    /// Meta's word; only APPROVED can be sent.
-    status: String,
-    /// As Meta has them.
-    components: Vec<Any<Value>>,
-    /// The names that a send gives values for.
-    parameters: Vec<String>,
-    /// An example value for each parameter, as far as they came with the template.
-    example: BTreeMap<String, String>,
-    /// POSITIONAL or NAMED.
-    parameter_format: String,
-    quality: Option<String>,
-    rejection_reason: Option<String>,
-    /// When it was last read from WhatsApp.
-    synced_at: Timestamp,
-}
-
-/// A template in one language, with all of its languages beside.
-#[derive(Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
-struct TemplateWithTranslations {
-    #[oai(flatten)]
-    template: Template,
-    /// All languages, the one above included.
-    translations: Vec<Template>,
-}
-
-impl From<TemplateView> for Template {
-    fn from(view: TemplateView) -> Self {
-        let (parameters, example) = (view.definition.parameters(), view.definition.example());
-        let TemplateDefinition { components, name, language, category, status, .. } = view.definition;
-        let components = match components {
-            Value::Array(list) => list.into_iter().map(Any).collect(),
-            _ => Vec::new(),
-        };
-        Self {
-            template_id: view.template_id,
-            name: name.into(),
-            category,
-            label: view.label,
-            language: language.into(),
-            status,
-            components,
-            parameters,
-            example,
-            parameter_format: view.definition.parameter_format.to_string(),
-            quality: view.definition.quality,
-            rejection_reason: view.definition.rejection_reason,
-            synced_at: view.synced_at.into(),
-        }
-    }
-}
-
-impl From<TemplateDetail> for TemplateWithTranslations {
-    fn from(detail: TemplateDetail) -> Self {
-        Self {
-            template: detail.template.into(),
-            translations: detail.translations.into_iter().map(Template::from).collect(),
-        }
-    }
+/// Absent and empty are the same.
+fn language_of(language: &Query<Option<String>>) -> Option<&str> {
+    language.0.as_deref().filter(|language| !language.is_empty())
 }
 
 pub struct Templates;
@@ -154,19 +70,12 @@ impl Templates {
         prefer: Header<Option<String>>,
         body: JsonBody<SendTemplate>,
     ) -> Result<Accepted, ApiError> {
-        let idempotency_key = body.idempotency_key(key.as_deref())?;
-        let send = body.value;
-        let options = SendOptions {
-            staff_member_id: send.staff_member_id,
-            metadata: send.metadata.map(|object| object.0),
-            conversation_metadata: send.conversation_metadata.map(|object| object.0),
-            idempotency_key,
-            send_at: send.send_at.map(|at| at.0),
-        };
-        let parameters = text_parameters(&send.parameters.unwrap_or_default().0)?;
-        let template = TemplateSend { name: send.template_name, language: send.language, parameters };
-        let view = auth.app.send_template(&auth.caller, send.target.read()?, template, options).await?;
-        Ok(accepted(&auth, view, prefer.as_deref()).await)
+        let headers = SendHeaders { key: key.as_deref(), prefer: prefer.as_deref() };
+        send(&auth, headers, body, |body| {
+            let template = body.template.read().map_err(|wrong| content::refuse("", vec![wrong]))?;
+            Ok((body.target, Draft::Template(template), body.options))
+        })
+        .await
     }
 
     /// Templates, by name and language
@@ -200,5 +109,95 @@ impl Templates {
     ) -> Result<Json<TemplateWithTranslations>, ApiError> {
         let detail = auth.app.template(&auth.caller, &name.0, language.0.as_deref()).await?;
         Ok(Json(detail.into()))
+    }
+
+    /// Submit a template for approval
+    ///
+    /// For admins. It is checked by Meta's rules first; all that is wrong is named at once.
+    #[oai(path = "/templates", method = "post", operation_id = "submit_template")]
+    async fn submit(
+        &self,
+        auth: Authorized<ManageTemplates>,
+        /// Makes repeats safe for 24 hours; quoted or not
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+        body: JsonBody<SubmitTemplate>,
+    ) -> Result<Submitted, ApiError> {
+        let idempotency_key = body.idempotency_key(key.as_deref())?;
+        let (submission, label, parameter_names) = body.value.submission();
+        let new = NewTemplate { submission, label, parameter_names, idempotency_key };
+        let view = auth.app.submit_template(&auth.caller, new).await?;
+        let location = format!("{BASE_PATH}/templates/{}", view.definition.name);
+        Ok(Submitted::Created(Json(view.into()), location))
+    }
+
+    /// Read all templates from WhatsApp now
+    ///
+    /// For admins. It happens by itself every five minutes, and when WhatsApp tells of changes.
+    #[oai(path = "/templates/sync", method = "post", operation_id = "sync_templates")]
+    async fn sync(&self, auth: Authorized<ManageTemplates>) -> Result<Json<Synced>, ApiError> {
+        let templates = auth.app.sync_property_templates(&auth.caller).await?;
+        Ok(Json(Synced { templates: templates as u64 }))
+    }
+
+    /// See what a guest would, without sending
+    #[oai(path = "/templates/preview", method = "post", operation_id = "preview_template")]
+    async fn preview(
+        &self,
+        auth: Authorized<ReadTemplates>,
+        body: JsonBody<TemplateFields>,
+    ) -> Result<Json<Preview>, ApiError> {
+        let send = body.value.read().map_err(|wrong| content::refuse("", vec![wrong]))?;
+        Ok(Json(auth.app.preview_template(&auth.caller, send).await?.into()))
+    }
+
+    /// Change a template
+    ///
+    /// For admins. New components or another category go to WhatsApp for approval again, which takes them of
+    /// approved, rejected and paused templates only.
+    #[oai(path = "/templates/:name", method = "patch", operation_id = "change_template")]
+    async fn change(
+        &self,
+        auth: Authorized<ManageTemplates>,
+        name: Path<String>,
+        /// Which one, where there are several
+        language: Query<Option<String>>,
+        body: JsonBody<ChangeTemplate>,
+    ) -> Result<Json<TemplateWithTranslations>, ApiError> {
+        let which = (name.0.as_str(), language_of(&language));
+        Ok(Json(auth.app.edit_template(&auth.caller, which, body.value.into()).await?.into()))
+    }
+
+    /// Remove a template, here and at WhatsApp
+    ///
+    /// For admins.
+    #[oai(path = "/templates/:name", method = "delete", operation_id = "delete_template")]
+    async fn delete(
+        &self,
+        auth: Authorized<ManageTemplates>,
+        name: Path<String>,
+        /// One language; all when absent
+        language: Query<Option<String>>,
+    ) -> Result<Deleted, ApiError> {
+        auth.app.delete_template(&auth.caller, &name.0, language_of(&language)).await?;
+        Ok(Deleted::Gone)
+    }
+
+    /// What a template was, the newest version first
+    #[oai(path = "/templates/:name/versions", method = "get", operation_id = "list_template_versions")]
+    #[expect(clippy::too_many_arguments, reason = "each query parameter is an argument")]
+    async fn versions(
+        &self,
+        auth: Authorized<ReadTemplates>,
+        name: Path<String>,
+        /// The property's default language when absent, else the first that there is
+        language: Query<Option<String>>,
+        limit: Query<Option<Limit>>,
+        /// `next_cursor` of the page before
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<List<Version>>, ApiError> {
+        let page = PageRequest::parse(limit.0.map(|limit| limit.0), cursor.0)?;
+        let which = (name.0.as_str(), language_of(&language));
+        Ok(Json(auth.app.template_versions(&auth.caller, which, page).await?.into()))
     }
 }

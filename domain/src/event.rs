@@ -28,6 +28,9 @@ text_enum! {
         GuestUpdated = "guest_updated",
         GuestMerged = "guest_merged",
         TemplateStatusChanged = "template_status_changed",
+        /// The provider files it elsewhere; what it costs and who may get it changes with that.
+        TemplateCategoryChanged = "template_category_changed",
+        TemplateQualityChanged = "template_quality_changed",
     }
 }
 

@@ -119,6 +119,8 @@ ids! {
     /// An API token's row, not the token.
     TokenId = "tok";
     TemplateId = "tpl";
+    /// A file that was uploaded.
+    MediaId = "media";
     EventId = "evt";
     /// One change of a webhook of the provider, as it was received.
     WebhookChangeId = "whc";

@@ -15,6 +15,8 @@ pub struct Change {
     pub waba_id: String,
     /// `metadata.phone_number_id`; absent in account-level changes.
     pub phone_number_id: Option<String>,
+    /// `entry[].time`, in Unix seconds: when it happened. Absent with messages, whose items have their own.
+    pub time: Option<i64>,
     /// Meta's `field`, such as `messages`.
     pub field: String,
     /// The change exactly as it came.
@@ -35,6 +37,7 @@ pub struct Unreadable {
 pub enum Item {
     Message(InboundMessage),
     Status(StatusUpdate),
+    Template(TemplateNews),
     /// Stored with the change and not acted upon (yet).
     Kept,
 }
@@ -106,4 +109,33 @@ impl DeliveryStatus {
             Self::Failed => MessageStatus::Failed,
         }
     }
+}
+
+/// The provider's word on one language of one of our templates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateNews {
+    /// The provider's id of the template.
+    pub provider_id: Option<String>,
+    pub name: String,
+    pub language: String,
+    pub change: TemplateChange,
+}
+
+/// What is new. All words but `reason` are Meta's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TemplateChange {
+    Status {
+        /// Also words that the template list never has, such as `REINSTATED` or `PENDING_DELETION`.
+        status: String,
+        reason: Option<String>,
+    },
+    Category {
+        new: String,
+        previous: Option<String>,
+    },
+    Quality {
+        score: String,
+    },
+    /// Its texts or buttons changed; the template has to be fetched to know how.
+    Components,
 }

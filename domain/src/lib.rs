@@ -8,15 +8,16 @@ pub mod attempt;
 pub mod batch;
 pub mod content;
 pub mod conversation;
+pub mod error_table;
 pub mod event;
 pub mod guest;
 pub mod id;
 pub mod inbound;
+pub mod media;
 #[cfg(feature = "openapi")]
 mod openapi;
 pub mod phone;
 pub mod ports;
-pub mod problem;
 pub mod provider_error;
 pub mod retry;
 pub mod rights;
@@ -29,6 +30,7 @@ pub mod window;
 
 pub use attempt::AttemptRef;
 pub use content::Content;
+pub use error_table::api as problem;
 pub use id::*;
 pub use phone::{Country, PhoneNumber};
 pub use secret::Secret;

@@ -111,7 +111,20 @@ use poem_openapi::types::ParseFromParameter as _;
 
 use crate::MessageStatus;
 use crate::batch::{BatchStatus, RefusalKind};
+use crate::content::ButtonKind;
 use crate::conversation::{ConversationStatus, Direction};
+use crate::media::MediaKind;
 use crate::settings::InDoubtPolicy;
+use crate::template::ChangeCause;
 
-enum_types!(BatchStatus, RefusalKind, MessageStatus, ConversationStatus, Direction, InDoubtPolicy);
+enum_types!(
+    ButtonKind,
+    ChangeCause,
+    MediaKind,
+    BatchStatus,
+    RefusalKind,
+    MessageStatus,
+    ConversationStatus,
+    Direction,
+    InDoubtPolicy
+);

@@ -5,6 +5,7 @@
 
 mod cipher;
 mod clock;
+mod media_store;
 mod provider;
 mod queue;
 mod rate_limiter;
@@ -12,7 +13,11 @@ mod window_store;
 
 pub use cipher::{Cipher, CipherError};
 pub use clock::Clock;
-pub use provider::{Line, NumberInfo, Outbound, OutboundBody, Provider, ProviderFailure, TemplateParameter};
+pub use media_store::{ByteStream, MediaStore, MediaStoreError};
+pub use provider::{
+    Line, MediaFile, NumberInfo, Outbound, Provider, ProviderFailure, ProviderMedia, ReadMark, TemplateDraft,
+    TemplateReceipt,
+};
 pub use queue::{Acknowledge, Delivery, Hint, Queue, QueueError, Subscription};
 pub use rate_limiter::{BatchAsk, BatchPermit, BatchPlace, Pace, Permit, RateLimiter};
 pub use window_store::{WindowStore, WindowStoreError};

@@ -1,6 +1,10 @@
-//! The provider's error codes and what each means for a message.
+//! An error as the provider stated it, and what the table says of it.
 
 use std::time::Duration;
+
+use crate::error_table::{FailureRow, OwnReason, Problem, ProviderCode};
+
+pub use crate::error_table::ErrorClass;
 
 /// An error that the provider itself stated, in its envelope or in a status webhook.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -11,110 +15,28 @@ pub struct ProviderError {
     /// `error_data.details`: the part that names the field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub details: Option<String>,
-    /// HTTP status of the answer; absent in status webhooks.
-    #[serde(skip)]
+    /// HTTP status of the answer; absent in status webhooks. Stored, like the next, because the class
+    /// of an unknown code follows from them: a stored refusal must stay what it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_transient: bool,
     /// How long the answer itself asks to wait.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
 }
 
-/// What to do after an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorClass {
-    /// Try again soon, growing gaps.
-    Backoff,
-    /// Try again soon, but give up after three attempts: the cause may be the message itself.
-    BackoffThrice,
-    /// The recipient's own limit: wait 4^n seconds; other recipients are unaffected.
-    PairLimit,
-    /// Try again after minutes or hours.
-    Later,
-    /// Never succeeds unchanged.
-    Never,
-    /// The guest does not want it. Never retried.
-    OptOut,
-    /// Token, permission or account: nothing of this connection succeeds until somebody acts.
-    Credentials,
-}
-
-/// The number's own limit of messages per second.
-const THROUGHPUT: i64 = 130_429;
-
-/// The table, in the order of the codes. Source: Meta's error code reference, 2025-26.
-const CLASSES: &[(std::ops::RangeInclusive<i64>, ErrorClass)] = {
-    use ErrorClass::*;
-    &[
-        (0..=0, Credentials),
-        (1..=1, BackoffThrice),
-        (2..=2, Backoff),
-        (3..=3, Credentials),
-        (4..=4, Backoff),
-        (10..=10, Credentials),
-        (17..=17, Backoff),
-        (33..=33, Credentials),
-        (100..=100, Never),
-        (104..=104, Credentials),
-        (190..=190, Credentials),
-        (200..=299, Credentials),
-        (368..=368, Credentials),
-        (506..=506, Never),
-        (613..=613, Later),
-        (803..=803, Never),
-        (80007..=80008, Backoff),
-        (130429..=130429, Backoff),
-        (130472..=130472, Never),
-        (130497..=130497, Never),
-        (131000..=131000, BackoffThrice),
-        (131005..=131005, Credentials),
-        (131008..=131009, Never),
-        (131016..=131016, Backoff),
-        (131021..=131021, Never),
-        (131026..=131026, Never),
-        (131030..=131030, Never),
-        (131031..=131031, Credentials),
-        (131037..=131037, Credentials),
-        (131042..=131042, Credentials),
-        (131043..=131043, Later),
-        (131045..=131045, Credentials),
-        (131047..=131047, Never),
-        (131048..=131049, Later),
-        (131050..=131050, OptOut),
-        (131051..=131053, Never),
-        (131055..=131055, Never),
-        (131056..=131056, PairLimit),
-        (131057..=131057, Backoff),
-        (131060..=131060, Never),
-        (131062..=131062, Never),
-        (131063..=131063, Credentials),
-        (131064..=131064, Later),
-        (132000..=132012, Never),
-        (132015..=132015, Later),
-        (132016..=132018, Never),
-        (132068..=132068, Never),
-        (132069..=132069, Later),
-        (133000..=133000, Later),
-        (133004..=133004, Backoff),
-        (133005..=133006, Credentials),
-        (133008..=133009, Later),
-        (133010..=133010, Credentials),
-        (133015..=133016, Later),
-        (134100..=134100, Never),
-        (134101..=134101, Later),
-        (134102..=134102, Credentials),
-        (135000..=135000, Never),
-        (137000..=137000, Never),
-    ]
-};
-
 impl ProviderError {
-    /// A reason of our own, under a code that is none of the provider's.
+    /// A reason of our own in its own words, for which the table has no row.
     pub fn ours(title: &str) -> Self {
+        Self { title: title.to_owned(), ..Self::own(OwnReason::Other) }
+    }
+
+    /// A reason of our own, under a code that is none of the provider's.
+    pub fn own(reason: OwnReason) -> Self {
         Self {
-            code: 0,
-            title: title.to_owned(),
+            code: reason.code(),
+            title: reason.title().to_owned(),
             details: None,
             http_status: None,
             is_transient: false,
@@ -122,26 +44,40 @@ impl ProviderError {
         }
     }
 
+    /// Whether we stated it ourselves, so that its code says nothing to anybody else.
+    pub fn is_ours(&self) -> bool {
+        OwnReason::of(self.code, &self.title).is_some()
+    }
+
     /// Whether it says that we were too fast, and nothing about the message.
     pub fn is_about_pace(&self) -> bool {
-        matches!(self.code, 4 | 17 | 80007 | 80008 | THROUGHPUT | 131056)
+        use ProviderCode::{AccountLimit, AppLimit, PairLimit, Throughput, UserLimit};
+        matches!(
+            ProviderCode::of(self.code),
+            Some(AppLimit | UserLimit | AccountLimit | Throughput | PairLimit)
+        )
+    }
+
+    /// Whether the guest's window had closed, whatever we knew of it: only a template reaches the guest.
+    pub fn says_window_closed(&self) -> bool {
+        ProviderCode::of(self.code) == Some(ProviderCode::WindowClosed)
     }
 
     /// Whether the number itself was too fast, so that its pace has to drop.
     pub fn is_about_throughput(&self) -> bool {
-        self.code == THROUGHPUT
+        ProviderCode::of(self.code) == Some(ProviderCode::Throughput)
     }
 
     /// Whether the number or its account is restricted, so that a batch must not go on: reported as
-    /// spam (131048), or against the policy (368).
+    /// spam, or against the policy.
     pub fn restricts_the_number(&self) -> bool {
-        matches!(self.code, 131048 | 368)
+        matches!(ProviderCode::of(self.code), Some(ProviderCode::SpamLimit | ProviderCode::PolicyRestriction))
     }
 
     /// What the table says; for codes it does not know, what the answer itself suggests.
     pub fn class(&self) -> ErrorClass {
-        if let Some((_, class)) = CLASSES.iter().find(|(codes, _)| codes.contains(&self.code)) {
-            return *class;
+        if let Some(row) = self.row() {
+            return row.class;
         }
         match self.http_status {
             _ if self.is_transient => ErrorClass::Backoff,
@@ -151,9 +87,41 @@ impl ProviderError {
         }
     }
 
-    /// Whether the code stands in the table, so that an error with it is a refusal for certain.
+    /// Under which of the API's codes a message is shown that failed so.
+    pub fn problem(&self) -> Problem {
+        if let Some(row) = self.row() {
+            return row.problem;
+        }
+        match self.class() {
+            ErrorClass::Backoff | ErrorClass::BackoffThrice | ErrorClass::Later => {
+                Problem::ProviderUnavailable
+            }
+            ErrorClass::PairLimit => Problem::RateLimitExceeded,
+            ErrorClass::Never => Problem::MessageRefused,
+            ErrorClass::OptOut => Problem::GuestOptedOut,
+            ErrorClass::Credentials => Problem::ProviderCredentials,
+        }
+    }
+
+    /// A sentence for a front-desk person.
+    pub fn meaning(&self) -> &'static str {
+        self.row().map_or_else(|| self.problem().row().meaning, |row| row.meaning)
+    }
+
+    /// What staff or their admin can do.
+    pub fn recovery_options(&self) -> &'static [&'static str] {
+        self.row().map_or_else(|| self.problem().row().recovery_options, |row| row.recovery_options)
+    }
+
+    /// Whether the code is one of the provider's that stand in the table, so that an error with it is
+    /// a refusal for certain.
     pub fn is_known(&self) -> bool {
-        CLASSES.iter().any(|(codes, _)| codes.contains(&self.code))
+        ProviderCode::of(self.code).is_some()
+    }
+
+    fn row(&self) -> Option<FailureRow> {
+        let own = OwnReason::of(self.code, &self.title).map(OwnReason::row);
+        own.or_else(|| ProviderCode::of(self.code).map(ProviderCode::row))
     }
 }
 
@@ -205,7 +173,88 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_in_order_and_without_overlap() {
-        assert!(CLASSES.windows(2).all(|w| w[0].0.end() < w[1].0.start()));
+    fn what_a_failed_message_is_shown_under() {
+        for (code, shown) in [
+            (131047, "MESSAGE_WINDOW_EXPIRED"),
+            (131050, "GUEST_OPTED_OUT"),
+            (130429, "RATE_LIMIT_EXCEEDED"),
+            (131056, "RATE_LIMIT_EXCEEDED"),
+            (131048, "RATE_LIMIT_EXCEEDED"),
+            (4, "RATE_LIMIT_EXCEEDED"),
+            (17, "RATE_LIMIT_EXCEEDED"),
+            (80007, "RATE_LIMIT_EXCEEDED"),
+            (80008, "RATE_LIMIT_EXCEEDED"),
+            (132001, "TEMPLATE_NOT_FOUND"),
+            (132015, "TEMPLATE_NOT_FOUND"),
+            (132016, "TEMPLATE_NOT_FOUND"),
+            (131052, "MEDIA_UPLOAD_FAILED"),
+            (131053, "MEDIA_UPLOAD_FAILED"),
+            (132000, "INVALID_TEMPLATE_PARAMETERS"),
+            (132005, "INVALID_TEMPLATE_PARAMETERS"),
+            (132012, "INVALID_TEMPLATE_PARAMETERS"),
+            (132018, "INVALID_TEMPLATE_PARAMETERS"),
+            (131026, "GUEST_NOT_ON_WHATSAPP"),
+            (131049, "MARKETING_HELD_BACK"),
+            (131016, "PROVIDER_UNAVAILABLE"),
+            (190, "PROVIDER_CREDENTIALS"),
+            (368, "ACCOUNT_RESTRICTED"),
+            (100, "MESSAGE_REFUSED"),
+        ] {
+            assert_eq!(error(code, None, false).problem().row().code, shown, "{code}");
+        }
+    }
+
+    #[test]
+    fn unknown_codes_are_shown_as_the_answer_suggests() {
+        for (error, problem) in [
+            (error(999_999, Some(503), false), Problem::ProviderUnavailable),
+            (error(-429, Some(429), true), Problem::ProviderUnavailable),
+            (error(999_999, Some(403), false), Problem::ProviderCredentials),
+            (error(999_999, Some(400), false), Problem::MessageRefused),
+        ] {
+            assert!(!error.is_known());
+            assert_eq!(error.problem(), problem);
+            assert_eq!(error.meaning(), problem.row().meaning);
+            assert_eq!(error.recovery_options(), problem.row().recovery_options);
+        }
+    }
+
+    #[test]
+    fn what_is_stored_keeps_its_class_and_its_problem() {
+        for error in [
+            error(999_999, Some(503), false),
+            error(999_999, Some(400), true),
+            error(-407, Some(407), true),
+            ProviderError::own(OwnReason::NotReached),
+            ProviderError::ours("Something else"),
+        ] {
+            let stored = serde_json::to_value(&error).unwrap();
+            let read: ProviderError = serde_json::from_value(stored).unwrap();
+            assert_eq!((read.class(), read.problem()), (error.class(), error.problem()), "{error:?}");
+        }
+        // As the first versions wrote it.
+        let stored = serde_json::json!({"code": 131_026, "title": "Message undeliverable"});
+        let read: ProviderError = serde_json::from_value(stored).unwrap();
+        assert_eq!((read.class(), read.http_status), (ErrorClass::Never, None));
+    }
+
+    #[test]
+    fn our_own_reasons_are_not_the_providers() {
+        let dead_token = ProviderError { title: "AuthException".into(), ..error(0, Some(401), false) };
+        assert_eq!((dead_token.is_ours(), dead_token.is_known()), (false, true));
+        assert_eq!(dead_token.problem(), Problem::ProviderCredentials);
+        for (reason, problem) in [
+            (OwnReason::GuestUnreachable, Problem::GuestUnreachable),
+            (OwnReason::GivenUp, Problem::MessageGivenUp),
+            (OwnReason::NotReached, Problem::ProviderUnavailable),
+            (OwnReason::Other, Problem::MessageRefused),
+        ] {
+            let error = ProviderError::own(reason);
+            assert_eq!((error.is_ours(), error.is_known(), error.problem()), (true, false, problem));
+            // The first versions stored it under the code 0.
+            let old = ProviderError { code: 0, ..error };
+            assert_eq!((old.is_ours(), old.problem()), (true, problem));
+        }
+        assert!(ProviderError::ours("Something else").is_ours());
     }
 }

@@ -22,6 +22,7 @@ pub enum Right {
     ResolveConversations,
     ReadGuests,
     ReadTemplates,
+    ManageTemplates,
     ReadProperty,
     ChangeProperty,
 }
@@ -36,7 +37,7 @@ impl Role {
             | Right::ReadGuests
             | Right::ReadTemplates => matches!(self, Self::Staff | Self::Admin),
             Right::ReadProperty => matches!(self, Self::Staff | Self::Admin | Self::Partner),
-            Right::ChangeProperty => matches!(self, Self::Admin),
+            Right::ManageTemplates | Right::ChangeProperty => matches!(self, Self::Admin),
         }
     }
 }

@@ -8,6 +8,9 @@ use crate::inbound::InboundKind;
 /// Source: Meta, "Customer service windows".
 pub const LENGTH: TimeDelta = TimeDelta::hours(24);
 
+/// How long before its end a window counts as closing: time enough to answer everybody.
+pub const CLOSING: TimeDelta = TimeDelta::hours(2);
+
 /// The end of the window that a message with this timestamp of its own opens.
 ///
 /// The provider repeats undelivered webhooks for days, so the time of arrival says nothing.

@@ -1,6 +1,7 @@
 //! Bellhop's API, as a front end calls it.
 
 use reqwest::header::HeaderMap;
+use reqwest::multipart::{Form, Part};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -24,6 +25,13 @@ pub struct Answer {
 }
 
 impl Answer {
+    async fn read(response: reqwest::Response) -> reqwest::Result<Self> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Ok(Self { status, headers, body })
+    }
+
     /// The body of an answer with this status; panics with what came instead.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
@@ -69,11 +77,7 @@ impl Api {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.text().await?;
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Ok(Answer { status, headers, body })
+        Answer::read(request.send().await?).await
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -82,6 +86,20 @@ impl Api {
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         self.ask(Method::POST, path, Some(body), &[]).await
+    }
+
+    /// Uploads a file, as the guides do: the file first.
+    pub async fn upload(&self, kind: &str, filename: &str, bytes: &[u8]) -> Answer {
+        self.upload_stream(kind, filename, bytes.to_vec().into()).await
+    }
+
+    /// The same for a file that is not in memory.
+    pub async fn upload_stream(&self, kind: &str, filename: &str, body: reqwest::Body) -> Answer {
+        let file = Part::stream(body).file_name(filename.to_owned());
+        let form = Form::new().part("media", file).text("media_type", kind.to_owned());
+        let url = format!("{}/media/upload", self.base);
+        let request = self.http.post(url).bearer_auth(&self.token).multipart(form);
+        Answer::read(request.send().await.expect("the API answers")).await.expect("an answer")
     }
 
     /// Sends a text, as the guides do.

@@ -6,6 +6,7 @@ pub mod fleet;
 mod home;
 mod hotel;
 pub mod ledger;
+pub mod outside;
 mod process;
 pub mod program;
 pub mod proxy;

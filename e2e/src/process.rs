@@ -82,6 +82,11 @@ impl BellhopProcess {
         Self { child, api, handoff }
     }
 
+    /// Its API, for an admin.
+    pub fn admin(&self) -> Api {
+        Api::new(&self.api.base, self.handoff["admin_token"].as_str().expect("a token"))
+    }
+
     /// Of the living process.
     pub fn id(&self) -> u32 {
         self.child.id().expect("a living process")

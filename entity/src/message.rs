@@ -58,6 +58,13 @@ pub struct Model {
     pub batch_chunk: Option<i32>,
     /// The recipient, unique in the batch.
     pub batch_key: Option<String>,
+    /// What leaves instead if the window has closed by then.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub fallback: Option<Content>,
+    /// The content is the fallback: the window had closed.
+    pub fell_back: bool,
+    /// The message that the provider dropped because its window had closed; this one went out instead.
+    pub fallback_for: Option<MessageId>,
     /// Raises no events, and its way ends at `sent`.
     pub quiet: bool,
     pub created_at: DateTime<Utc>,

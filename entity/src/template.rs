@@ -24,6 +24,17 @@ pub struct Model {
     pub rejection_reason: Option<String>,
     /// The property's own category, such as `guest_services`.
     pub label: Option<String>,
+    /// The property's own names for the positions of a positional template, in their order.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub parameter_names: Option<Json>,
+    /// Counts the changes of category, format and components; all are kept.
+    pub version: i32,
+    /// Before the provider filed it elsewhere.
+    pub previous_category: Option<String>,
+    /// A submission that is on its way to the provider until then; real time.
+    pub submitting_until: Option<DateTime<Utc>>,
+    /// When the status became what it is, in whole seconds, by the domain's time or the provider's.
+    pub status_at: Option<DateTime<Utc>>,
     pub synced_at: DateTime<Utc>,
 }
 

@@ -26,7 +26,7 @@ pub const WEBHOOK_PATH: &str = "/api/v1/whatsapp/webhook";
 /// Opens the database and wires the application as the settings say.
 ///
 /// # Errors
-/// When the database cannot be opened, or the secret key be read.
+/// When the database cannot be opened, the folder of media be made, or the secret key be read.
 pub async fn build(settings: &Settings, public_url: &str, clock: MovableClock) -> anyhow::Result<App> {
     metrics::install();
     let (writer, reader) = database::connect(&settings.database_url).await?;
@@ -36,6 +36,7 @@ pub async fn build(settings: &Settings, public_url: &str, clock: MovableClock) -
         batch_queue: queue(settings, "batch"),
         windows: windows(settings)?,
         limiter: limiter(settings)?,
+        media: Arc::new(settings.media.open(&settings.s3)?),
         cipher: cipher(settings)?,
         clock: Arc::new(clock),
     };

@@ -6,6 +6,7 @@ pub mod cipher;
 pub mod clock;
 pub mod database;
 pub mod listener;
+pub mod media;
 pub mod metrics;
 pub mod process;
 pub mod queue;

@@ -9,6 +9,8 @@ use std::time::Duration;
 use bellhop_domain::Secret;
 use lapin::uri::AMQPUri;
 
+use crate::media::{MediaPlace, S3};
+
 use vars::Vars;
 
 /// Every variable that is read.
@@ -26,6 +28,11 @@ pub const NAMES: &[&str] = &[
     "BELLHOP_REDIS_URL",
     "BELLHOP_QUEUE_PREFIX",
     "BELLHOP_SECRET_KEY",
+    "BELLHOP_MEDIA_URL",
+    "BELLHOP_S3_ENDPOINT",
+    "BELLHOP_S3_REGION",
+    "BELLHOP_S3_ACCESS_KEY_ID",
+    "BELLHOP_S3_SECRET_ACCESS_KEY",
     "BELLHOP_SEND_LEASE_SECONDS",
     "BELLHOP_IN_DOUBT_HORIZON_SECONDS",
     "BELLHOP_SWEEP_INTERVAL_MS",
@@ -59,6 +66,10 @@ pub struct Settings {
     pub queue_prefix: String,
     /// 32 bytes in base64.
     pub secret_key: Option<Secret>,
+    /// Where uploaded files are kept.
+    pub media: MediaPlace,
+    /// How they are reached, where that is a bucket.
+    pub s3: S3,
     /// How long an attempt may hold a message before another process takes over.
     pub send_lease: Duration,
     /// How long a message stays in doubt before the policy decides.
@@ -129,6 +140,8 @@ impl Settings {
             public_url: vars.url("BELLHOP_PUBLIC_URL")?,
             cors_origins: vars.origins("BELLHOP_CORS_ORIGINS")?,
             database_url: database_url.unwrap_or_else(|| sqlite_url(&data_dir)),
+            media: vars.media("BELLHOP_MEDIA_URL", &data_dir)?,
+            s3: vars.s3()?,
             data_dir,
             amqp_url: vars.secret("BELLHOP_AMQP_URL", vars::AMQP, |url| url.parse::<AMQPUri>().is_ok())?,
             redis_url: vars.secret_url("BELLHOP_REDIS_URL", vars::REDIS)?,

@@ -73,6 +73,15 @@ pub fn flag(name: &'static str) -> ColumnDef {
     col(name).boolean().not_null().default(false).take()
 }
 
+pub fn integer_default(name: &'static str, default: i32) -> ColumnDef {
+    col(name).integer().not_null().default(default).take()
+}
+
+/// One more column: SQLite adds them one by one.
+pub fn add(table: &'static str, mut column: ColumnDef) -> TableAlterStatement {
+    Table::alter().table(Alias::new(table)).add_column(&mut column).take()
+}
+
 /// A table of these columns, the first `keys` of which are its primary key.
 pub fn table(name: &'static str, keys: usize, columns: Vec<ColumnDef>) -> TableCreateStatement {
     let mut primary = Index::create();

@@ -12,6 +12,7 @@ mod m0002_messages;
 mod m0003_record;
 mod m0004_processes;
 mod m0005_batches;
+mod m0006_content;
 mod state;
 
 pub use state::{SchemaState, schema_state};
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_record::Migration),
             Box::new(m0004_processes::Migration),
             Box::new(m0005_batches::Migration),
+            Box::new(m0006_content::Migration),
         ]
     }
 }

@@ -5,22 +5,12 @@
 mod common;
 
 use bellhop_domain::Secret;
-use bellhop_domain::ports::{Line, NumberInfo, Provider, ProviderFailure};
+use bellhop_domain::ports::{NumberInfo, Provider, ProviderFailure};
 use bellhop_domain::template::ParameterFormat;
 use bellhop_provider::CloudApi;
 use common::server::{Server, Step};
-use common::{client, json_file, shared};
+use common::{client, json_file, line, shared};
 use serde_json::{Value, json};
-
-fn line(server: &Server) -> Line {
-    Line {
-        base_url: server.base_url.clone(),
-        api_version: "v23.0".into(),
-        phone_number_id: "7001".into(),
-        waba_id: "700".into(),
-        access_token: Secret::new("the-token"),
-    }
-}
 
 async fn answering(bodies: &[Value]) -> Server {
     Server::start(bodies.iter().map(|body| Step::answer(200, &body.to_string())).collect()).await
@@ -45,7 +35,7 @@ async fn all_pages_are_read_from_our_own_base_url() {
         json!({"data": [template(3)], "paging": {"cursors": {"before": "b", "after": "c3"}}}),
     ])
     .await;
-    let templates = CloudApi::new(client()).templates(&line(&server)).await.unwrap();
+    let templates = CloudApi::new(client()).templates(&line(&server.base_url)).await.unwrap();
     assert_eq!(templates.iter().map(|t| t.provider_id.as_str()).collect::<Vec<_>>(), ["1", "2", "3"]);
     let lines = first_lines(&server);
     assert!(
@@ -63,7 +53,7 @@ async fn all_pages_are_read_from_our_own_base_url() {
 async fn a_cursor_that_stands_still_ends_the_list() {
     let page = json!({"data": [template(1)], "paging": {"cursors": {"after": "c"}, "next": "https://h/x"}});
     let server = answering(&[page.clone(), page]).await;
-    assert_eq!(CloudApi::new(client()).templates(&line(&server)).await.unwrap().len(), 2);
+    assert_eq!(CloudApi::new(client()).templates(&line(&server.base_url)).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -76,7 +66,7 @@ async fn the_parts_of_a_template() {
     let mut rejected = template(2);
     rejected["rejected_reason"] = json!("INVALID_FORMAT");
     let server = answering(&[json!({"data": [full, rejected]})]).await;
-    let templates = CloudApi::new(client()).templates(&line(&server)).await.unwrap();
+    let templates = CloudApi::new(client()).templates(&line(&server.base_url)).await.unwrap();
     let [full, rejected] = &templates[..] else { panic!() };
     assert_eq!((full.provider_id.as_str(), full.parameter_format), ("17", ParameterFormat::Named));
     assert_eq!((full.quality.as_deref(), full.rejection_reason.as_deref()), (Some("GREEN"), None));
@@ -91,7 +81,7 @@ async fn the_parts_of_a_template() {
 async fn metas_own_template_list() {
     for path in shared("facebook-openapi-v23/message_templates/get-response-200") {
         let server = answering(&[json_file(&path)]).await;
-        let templates = CloudApi::new(client()).templates(&line(&server)).await.unwrap();
+        let templates = CloudApi::new(client()).templates(&line(&server.base_url)).await.unwrap();
         let names: Vec<_> = templates.iter().map(|t| t.name.as_str()).collect();
         assert_eq!(names, ["hello_world", "2023_april_promo"]);
         assert_eq!(templates[1].parameters(), ["1", "2"]);
@@ -113,7 +103,7 @@ async fn the_throughput_of_a_number() {
         let body = json!({"id": "7001", "display_phone_number": "+1 555-700-0001", "quality_rating": "GREEN",
                           "throughput": throughput, "is_on_biz_app": shared});
         let server = answering(&[body]).await;
-        let number = CloudApi::new(client()).number(&line(&server)).await.unwrap();
+        let number = CloudApi::new(client()).number(&line(&server.base_url)).await.unwrap();
         let info = NumberInfo {
             display_phone_number: "+1 555-700-0001".into(),
             throughput: expected,
@@ -131,7 +121,7 @@ async fn a_callback_is_registered() {
     let server = answering(&[json!({"success": true}), json!({"success": false})]).await;
     let api = CloudApi::new(client());
     let token = Secret::new("verify-me");
-    api.register_callback(&line(&server), "https://hotel.example/webhook", &token).await.unwrap();
+    api.register_callback(&line(&server.base_url), "https://hotel.example/webhook", &token).await.unwrap();
     let request = server.requests().remove(0);
     assert!(request.starts_with("POST /v23.0/700/subscribed_apps HTTP/1.1\r\n"), "{request}");
     let body: Value = serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
@@ -139,8 +129,10 @@ async fn a_callback_is_registered() {
         body,
         json!({"override_callback_uri": "https://hotel.example/webhook", "verify_token": "verify-me"})
     );
-    let failure =
-        api.register_callback(&line(&server), "https://hotel.example/webhook", &token).await.unwrap_err();
+    let failure = api
+        .register_callback(&line(&server.base_url), "https://hotel.example/webhook", &token)
+        .await
+        .unwrap_err();
     assert!(matches!(failure, ProviderFailure::Unreadable(_)), "{failure}");
 }
 
@@ -159,7 +151,7 @@ async fn the_ways_to_fail() {
     let api = CloudApi::new(client());
     let mut failures = Vec::new();
     for _ in 0..4 {
-        failures.push(api.number(&line(&server)).await.unwrap_err());
+        failures.push(api.number(&line(&server.base_url)).await.unwrap_err());
     }
     assert!(
         matches!(&failures[0], ProviderFailure::Refused(error) if error.code == 190 && error.http_status == Some(401))

@@ -1,38 +1,17 @@
-//! What `send` asks for, and what each way that an exchange can end is taken for.
+//! What each way that the exchange of a send can end is taken for.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
 mod common;
 
 use std::time::{Duration, Instant};
 
-use bellhop_domain::Secret;
 use bellhop_domain::answer::Answer;
-use bellhop_domain::guest::Recipient;
-use bellhop_domain::ports::{Line, Outbound, OutboundBody, Provider, TemplateParameter};
+use bellhop_domain::ports::{Outbound, Provider};
 use bellhop_domain::provider_error::ErrorClass;
 use bellhop_provider::CloudApi;
 use common::server::{Server, Step};
-use common::{attempt, client, json_file, shared, stem};
+use common::{client, json_file, line, shared, stem, text};
 use serde_json::{Value, json};
-
-fn line(base_url: &str) -> Line {
-    Line {
-        base_url: base_url.into(),
-        api_version: "v23.0".into(),
-        phone_number_id: "7001".into(),
-        waba_id: "700".into(),
-        access_token: Secret::new("the-token"),
-    }
-}
-
-fn text() -> Outbound {
-    Outbound {
-        recipient: Recipient::Number("972540000001".into()),
-        body: OutboundBody::Text { text: "שלום".into() },
-        attempt: attempt(),
-        deadline: Duration::from_secs(5),
-    }
-}
 
 async fn send_to(step: Step) -> Answer {
     let server = Server::start(vec![step]).await;
@@ -256,54 +235,4 @@ async fn a_connection_that_was_closed_while_idle_is_replaced() {
     assert_eq!(word(&api.send(&line, &text()).await), "accepted wamid.A");
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(word(&api.send(&line, &text()).await), "accepted wamid.A");
-}
-
-async fn sent(message: &Outbound) -> (String, Value) {
-    let server = Server::start(vec![Step::answer(200, GOOD)]).await;
-    CloudApi::new(client()).send(&line(&server.base_url), message).await;
-    let request = server.requests().remove(0);
-    let (head, body) = request.split_once("\r\n\r\n").unwrap();
-    (head.to_owned(), serde_json::from_str(body).unwrap())
-}
-
-#[tokio::test]
-async fn a_text_on_the_wire() {
-    let message = text();
-    let (head, body) = sent(&message).await;
-    assert!(head.starts_with("POST /v23.0/7001/messages HTTP/1.1\r\n"), "{head}");
-    assert!(
-        head.contains("authorization: Bearer the-token") && head.contains("content-type: application/json"),
-        "{head}"
-    );
-    assert_eq!(
-        body,
-        json!({"messaging_product": "whatsapp", "recipient_type": "individual", "to": "972540000001", "type": "text",
-            "text": {"body": "שלום", "preview_url": false}, "biz_opaque_callback_data": message.attempt.to_string()})
-    );
-}
-
-#[tokio::test]
-async fn a_template_on_the_wire() {
-    let template = |parameters| Outbound {
-        recipient: Recipient::Bsuid("IL.72".into()),
-        body: OutboundBody::Template {
-            name: "welcome".parse().unwrap(),
-            language: "en_US".parse().unwrap(),
-            parameters,
-        },
-        ..text()
-    };
-    let (_, body) = sent(&template(vec![])).await;
-    assert_eq!(
-        (&body["recipient"], body.get("to"), &body["type"]),
-        (&json!("IL.72"), None, &json!("template"))
-    );
-    assert_eq!(body["template"], json!({"name": "welcome", "language": {"code": "en_US"}}));
-    let named = TemplateParameter { name: Some("guest".into()), text: "Ana".into() };
-    let positional = TemplateParameter { name: None, text: "205".into() };
-    let (_, body) = sent(&template(vec![named, positional])).await;
-    assert_eq!(
-        body["template"]["components"],
-        json!([{"type": "body", "parameters": [{"type": "text", "parameter_name": "guest", "text": "Ana"}, {"type": "text", "text": "205"}]}])
-    );
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bellhop_domain::ConnectionId;
-use bellhop_domain::ports::{Cipher, Clock, Provider, Queue, RateLimiter, WindowStore};
+use bellhop_domain::ports::{Cipher, Clock, MediaStore, Provider, Queue, RateLimiter, WindowStore};
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
@@ -16,6 +16,7 @@ use crate::connection::ConnectionCache;
 use crate::db::Database;
 use crate::error::Result;
 use crate::ingest::Statuses;
+use crate::media::HandOvers;
 
 /// The implementations that `infra` chose.
 #[derive(Clone)]
@@ -27,6 +28,7 @@ pub struct Ports {
     pub batch_queue: Arc<dyn Queue>,
     pub windows: Arc<dyn WindowStore>,
     pub limiter: Arc<dyn RateLimiter>,
+    pub media: Arc<dyn MediaStore>,
     pub cipher: Arc<dyn Cipher>,
     pub clock: Arc<dyn Clock>,
 }
@@ -60,6 +62,8 @@ pub struct Inner {
     pub(crate) exposure: Exposure,
     /// Statuses of webhooks, applied by groups.
     pub(crate) statuses: Statuses,
+    /// Files on their way to the provider.
+    pub(crate) hand_overs: HandOvers,
     /// Room for calls and lanes of batches.
     pub(crate) room: Room,
     /// Woken when hints about chunks are due before their time.
@@ -87,6 +91,7 @@ impl App {
             recorder: Recorder::default(),
             exposure: Exposure::default(),
             statuses: Statuses::default(),
+            hand_overs: HandOvers::default(),
             room: Room::default(),
             wake: Notify::new(),
             tasks: TaskTracker::new(),

@@ -142,6 +142,12 @@ impl App {
     }
 }
 
+/// Lets the request that made this be made anew.
+pub(crate) async fn forget(tx: &DatabaseTransaction, made: Uuid) -> Result<(), DbErr> {
+    keys::Entity::delete_many().filter(keys::Column::MadeId.eq(made)).exec(tx).await?;
+    Ok(())
+}
+
 /// Forgets the keys that are older than [`KEPT`].
 pub(crate) async fn forget_old(tx: &DatabaseTransaction, now: DateTime<Utc>) -> Result<u64, DbErr> {
     let old = keys::Entity::delete_many().filter(keys::Column::CreatedAt.lte(now - KEPT));

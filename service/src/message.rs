@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bellhop_domain::conversation::Direction;
+use bellhop_domain::error_table::OwnReason;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::provider_error::ProviderError;
 use bellhop_domain::rights::Right;
@@ -55,36 +56,12 @@ pub struct MessageView {
     pub in_doubt_since: Option<DateTime<Utc>>,
     /// The provider took it twice.
     pub sent_twice: bool,
-}
-
-impl MessageView {
-    /// A sentence about why the message failed, expired, or waits.
-    pub fn failure_reason(&self) -> Option<String> {
-        match self.status {
-            MessageStatus::Expired => {
-                Some("The 24-hour window closed before the message could leave.".to_owned())
-            }
-            MessageStatus::InDoubt => Some(
-                "The connection broke during the send; WhatsApp may or may not have the message.".to_owned(),
-            ),
-            MessageStatus::Failed | MessageStatus::Queued => self.failure.as_ref().map(|failure| {
-                // The provider's details often begin with its title.
-                let reason = match failure.details.as_deref() {
-                    Some(details) if details.starts_with(&failure.title) => details.to_owned(),
-                    Some(details) => format!("{}: {details}", failure.title),
-                    None => failure.title.clone(),
-                };
-                if failure.code == 0 { reason } else { format!("{reason} ({})", failure.code) }
-            }),
-            MessageStatus::Scheduled
-            | MessageStatus::Sending
-            | MessageStatus::Sent
-            | MessageStatus::Delivered
-            | MessageStatus::Read
-            | MessageStatus::Cancelled
-            | MessageStatus::Received => None,
-        }
-    }
+    /// What was said is the template for a closed window.
+    pub fell_back: bool,
+    /// The message that was dropped for a closed window, instead of which this one went out.
+    pub fallback_for: Option<MessageId>,
+    /// Where a message is asked for by itself and only a template reaches the guest.
+    pub suggested_templates: Option<Vec<String>>,
 }
 
 impl From<message::Model> for MessageView {
@@ -111,6 +88,9 @@ impl From<message::Model> for MessageView {
             failure: row.failure.and_then(|failure| serde_json::from_value(failure).ok()),
             in_doubt_since: row.in_doubt_since,
             sent_twice: row.sent_twice,
+            fell_back: row.fell_back,
+            fallback_for: row.fallback_for,
+            suggested_templates: None,
         }
     }
 }
@@ -137,7 +117,12 @@ pub enum Decision {
 impl App {
     pub async fn message(&self, caller: &Caller, id: MessageId) -> Result<MessageView> {
         caller.require(Right::ReadConversations)?;
-        Ok(find(self.db.reader(), caller.property_id, id).await?.into())
+        let mut view = MessageView::from(find(self.db.reader(), caller.property_id, id).await?);
+        if view.wants_template() {
+            let suggested = self.suggest_templates(caller.property_id, Some(view.conversation_id)).await?;
+            view.suggested_templates = Some(suggested);
+        }
+        Ok(view)
     }
 
     /// Newest first.
@@ -224,6 +209,11 @@ impl App {
             let details = json!({"status": row.status});
             return Err(Error::with(Problem::NotFailed, Problem::NotFailed.row().meaning, details));
         }
+        if let Some(instead) = instead_of(&tx, id).await? {
+            let message = "A template went out instead of this message; send that again, or write anew.";
+            let details = json!({"status": row.status, "fallback_message_id": instead});
+            return Err(Error::with(Problem::NotFailed, message, details));
+        }
         let scope = Scope { property: caller.property_id, at: self.now() };
         // One of a batch may have failed before it had a place.
         let row = schedule::take_place(&tx, scope, &mut conversation, row).await?;
@@ -249,8 +239,19 @@ impl App {
     }
 }
 
+/// The message that went out, or will, because this one was dropped.
+async fn instead_of(tx: &DatabaseTransaction, id: MessageId) -> Result<Option<MessageId>> {
+    Ok(message::Entity::find()
+        .select_only()
+        .column(message::Column::Id)
+        .filter(message::Column::FallbackFor.eq(id))
+        .into_tuple()
+        .one(tx)
+        .await?)
+}
+
 fn given_up() -> ProviderError {
-    ProviderError::ours("Given up by staff while it was in doubt; the guest may have it")
+    ProviderError::own(OwnReason::GivenUp)
 }
 
 async fn find(db: &impl ConnectionTrait, property: PropertyId, id: MessageId) -> Result<message::Model> {

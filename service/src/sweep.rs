@@ -192,6 +192,10 @@ impl App {
         if forgotten > 0 {
             tracing::debug!(forgotten, "idempotency keys forgotten");
         }
+        let removed = self.sweep_media().await?;
+        if removed > 0 {
+            tracing::info!(removed, "files removed that were never handed in whole");
+        }
         Ok(())
     }
 }

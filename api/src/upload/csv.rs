@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use bellhop_domain::template::Given;
 use bellhop_service::batch::{Line, LineContent, LineRecipient, Unusable};
 use bellhop_service::send::TemplateSend;
 
 use super::file::{Defaults, Fault, LINE_MAX};
 use super::records::{Record, Records, is_break};
+use crate::line::text_of;
 
 /// More than any template has parameters.
 const COLUMNS_MAX: usize = 256;
@@ -211,8 +213,11 @@ fn read_row(columns: &[Column], cells: Vec<String>, defaults: &Defaults) -> Resu
     let content = match (content, name) {
         (Some(_), Some(_)) => return Err(Unusable::new("content", "give a text or a template, not both")),
         (None, None) => return Err(Unusable::new("content", "is required, unless a template is named")),
-        (Some(text), None) => LineContent::Text(text),
-        (None, Some(name)) => LineContent::Template(TemplateSend { name, language, parameters }),
+        (Some(text), None) => text_of(text),
+        (None, Some(name)) => {
+            let given = Given { parameters, ..Given::default() };
+            LineContent::Template(TemplateSend { name, language, given })
+        }
     };
     Ok(LineRecipient { phone, guest_id, reference, content })
 }
@@ -254,12 +259,12 @@ mod tests {
         assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [3, 4, 5]);
         let first = lines[0].recipient.as_ref().unwrap();
         assert_eq!((first.phone.as_deref(), first.reference.as_deref()), (Some("+1"), Some("A")));
-        assert!(matches!(&first.content, LineContent::Text(text) if text == "hi, there"));
+        assert!(matches!(&first.content, LineContent::Content(content) if content.summary() == "hi, there"));
         let second = lines[1].recipient.as_ref().unwrap();
         assert_eq!((second.guest_id.as_deref(), second.phone.as_deref()), (Some("g"), None));
         let LineContent::Template(send) = &second.content else { panic!("no template") };
         assert_eq!((send.name.as_str(), send.language.as_deref()), ("welcome", Some("en")));
-        assert_eq!(send.parameters["room"], "205");
+        assert_eq!(send.given.parameters["room"], "205");
         assert_eq!(lines[2].recipient.as_ref().unwrap_err().field, "content");
     }
 
@@ -268,7 +273,7 @@ mod tests {
         let lines = read("phone,template_name,content\n+1,own,\n+2,,\n+3,,hi\n", template("all")).unwrap();
         let name = |i: usize| match &lines[i].recipient.as_ref().unwrap().content {
             LineContent::Template(send) => send.name.clone(),
-            LineContent::Text(_) => panic!("no template"),
+            LineContent::Content(_) => panic!("no template"),
         };
         assert_eq!((name(0), name(1)), ("own".to_owned(), "all".to_owned()));
         assert_eq!(lines[2].recipient.as_ref().unwrap_err().field, "content");

@@ -1,5 +1,6 @@
 //! NDJSON: a JSON object for each recipient.
 
+use bellhop_domain::template::Given;
 use bellhop_service::batch::{Line, LineContent, LineRecipient, Unusable};
 use bellhop_service::send::TemplateSend;
 use serde_json::{Map, Value};
@@ -103,7 +104,8 @@ fn read_recipient(mut object: Map<String, Value>, defaults: &Defaults) -> Result
                 Some(_) => return Err(Unusable::new("parameters", "must be an object")),
             };
             let parameters = read_line_parameters(parameters)?;
-            LineContent::Template(TemplateSend { name, language: defaults.language.clone(), parameters })
+            let given = Given { parameters, ..Given::default() };
+            LineContent::Template(TemplateSend { name, language: defaults.language.clone(), given })
         }
     };
     Ok(LineRecipient { phone, guest_id, reference, content })
@@ -128,7 +130,7 @@ mod tests {
         let lines = read(file, None).unwrap();
         assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [1, 4, 5, 6]);
         assert!(
-            matches!(&lines[0].recipient.as_ref().unwrap().content, LineContent::Text(text) if text == "hi")
+            matches!(&lines[0].recipient.as_ref().unwrap().content, LineContent::Content(content) if content.summary() == "hi")
         );
         assert!(matches!(&lines[1].recipient.as_ref().unwrap().content, LineContent::Template(_)));
         assert_eq!(lines[2].recipient.as_ref().unwrap_err().field, "phone");
@@ -137,7 +139,7 @@ mod tests {
                      {\"phone\": \"+1\", \"parameters\": {\"room\": []}}\n{\"phone\": \"+1\", \"content\": \"hi\"}";
         let lines = read(file, Some("w")).unwrap();
         let LineContent::Template(send) = &lines[0].recipient.as_ref().unwrap().content else { panic!() };
-        assert_eq!((send.name.as_str(), send.parameters["room"].as_str()), ("w", "205"));
+        assert_eq!((send.name.as_str(), send.given.parameters["room"].as_str()), ("w", "205"));
         let wrong = lines[1].recipient.as_ref().unwrap_err();
         assert_eq!(
             (wrong.field.as_str(), wrong.reason.as_str()),

@@ -5,7 +5,8 @@ use bellhop_service::batch::BatchOptions;
 use bellhop_service::error::Error;
 
 use super::file::Defaults;
-use crate::batch::{self, BatchTemplate, DeliveryOptions, RateLimit};
+use crate::batch::{self, DeliveryOptions, RateLimit};
+use crate::content::TemplateFields;
 use crate::envelope::ApiError;
 use crate::types::Timestamp;
 
@@ -31,11 +32,7 @@ impl UploadQuery {
     pub fn read(self) -> Result<(BatchOptions, Defaults), ApiError> {
         let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         let fallback = given(self.fallback_template);
-        let fallback_template = fallback.map(|template_name| BatchTemplate {
-            template_name,
-            language: self.fallback_language,
-            parameters: None,
-        });
+        let fallback_template = fallback.map(|name| TemplateFields::without(name, self.fallback_language));
         let rate_limit =
             RateLimit { messages_per_second: self.messages_per_second, batch_size: self.batch_size };
         let delivery = DeliveryOptions {

@@ -44,7 +44,7 @@ fn operations_have_their_own_names_under_the_base_path() {
         assert_eq!(operation["security"].is_null(), public, "{id}");
         assert_eq!(operation["responses"]["401"].is_null(), path.ends_with("/errors"), "{id}");
     }
-    assert_eq!(seen.len(), 31);
+    assert_eq!(seen.len(), 46);
 }
 
 #[test]
@@ -68,7 +68,6 @@ fn keys_that_guides_read_are_required_and_nullable() {
         ("DeliveryStatus", "sent_at"),
         ("DeliveryStatus", "delivered_at"),
         ("DeliveryStatus", "read_at"),
-        ("DeliveryStatus", "failure_reason"),
         ("WindowInfo", "window_expires_at"),
         ("ConversationWithMessages", "messages_next_cursor"),
     ] {
@@ -76,9 +75,32 @@ fn keys_that_guides_read_are_required_and_nullable() {
         assert!(schema["required"].as_array().unwrap().contains(&key.into()), "{name}.{key}");
         assert_eq!(schema["properties"][key]["type"], serde_json::json!(["string", "null"]), "{name}.{key}");
     }
+    let status = schema("DeliveryStatus");
+    assert!(status["required"].as_array().unwrap().contains(&"failure_reason".into()));
+    let either = &status["properties"]["failure_reason"]["anyOf"];
+    let reference = serde_json::json!({"$ref": "#/components/schemas/FailureReason"});
+    assert_eq!(*either, serde_json::json!([reference, {"type": "null"}]));
     let message = schema("Message");
     assert!(!message["required"].as_array().unwrap().contains(&"reply_to".into()));
     assert_eq!(message["properties"]["reply_to"]["type"], "string");
+}
+
+#[test]
+fn files_are_described_as_files() {
+    let document = document();
+    let binary = serde_json::json!({"type": "string", "format": "binary"});
+    let upload = &document["paths"][format!("{BASE}/media/upload")]["post"];
+    let form = &upload["requestBody"]["content"]["multipart/form-data"]["schema"];
+    assert_eq!(form["properties"]["media"], binary);
+    assert_eq!(form["properties"]["media_type"]["enum"].as_array().unwrap().len(), 5);
+    assert_eq!(form["required"], serde_json::json!(["media", "media_type"]));
+    let failures = ["400", "409", "413", "415", "422", "503"];
+    assert!(failures.iter().all(|status| !upload["responses"][status].is_null()));
+    let read = &document["paths"][format!("{BASE}/media/{{media_id}}")]["get"];
+    for status in ["200", "206"] {
+        assert_eq!(read["responses"][status]["content"]["*/*"]["schema"], binary);
+        assert!(!read["responses"][status]["headers"]["Content-Disposition"].is_null());
+    }
 }
 
 #[tokio::test]
@@ -92,6 +114,8 @@ async fn answers_fit_their_schemas() {
     let file = format!("phone\n{}\n", crate::support::GUEST);
     let batch = world.upload("?template_name=service_followup", "text/csv", file).await.ok(202);
     fits("/batches/upload", "post", &batch);
+    let file = world.upload_file("a.txt", b"hi", "document").await.ok(201);
+    fits("/media/upload", "post", &file);
     let batch = batch["batch_id"].as_str().unwrap().to_owned();
     for (pattern, path) in [
         ("/batches", "/batches".to_owned()),
@@ -120,7 +144,8 @@ async fn answers_fit_their_schemas() {
 fn fits(pattern: &str, method: &str, answer: &Value) {
     let document = document();
     let responses = &document["paths"][format!("{BASE}{pattern}")][method]["responses"];
-    let status = if responses["202"].is_null() { "200" } else { "202" };
+    let status = ["202", "201", "200"].into_iter().find(|status| !responses[*status].is_null());
+    let status = status.unwrap_or_else(|| panic!("{pattern} is not in the document"));
     let mut schema = responses[status]["content"]["application/json"]["schema"].clone();
     schema["components"] = document["components"].clone();
     let validator = jsonschema::draft202012::new(&schema).unwrap();

@@ -21,11 +21,24 @@ async fn bodies_that_are_wrong_name_every_field() {
         ("{", &["body"]),
         ("[]", &["body"]),
         ("{}", &["content", "message_type"]),
-        (r#"{"message_type": "image", "content": {}}"#, &["content.text", "message_type"]),
+        (r#"{"message_type": "fax", "content": {}}"#, &["message_type"]),
+        (r#"{"message_type": "text", "content": {}}"#, &["content.text"]),
+        (r#"{"message_type": "text", "content": "hi"}"#, &["content"]),
+        (r#"{"message_type": "image", "content": {}}"#, &["content.media_id"]),
         (
-            r#"{"message_type": "text", "content": {"text": 5}, "metadata": []}"#,
-            &["content.text", "metadata"],
+            r#"{"message_type": "image", "content": {"link": 5, "caption": []}}"#,
+            &["content.caption", "content.link"],
         ),
+        (
+            r#"{"message_type": "location", "content": {"latitude": "north"}}"#,
+            &["content.latitude", "content.longitude"],
+        ),
+        (r#"{"message_type": "interactive", "content": {"interactive_type": "list"}}"#, &["content.text"]),
+        (
+            r#"{"message_type": "contacts", "content": {"contacts": [{"name": {}}]}}"#,
+            &["content.contacts.0.name.formatted_name"],
+        ),
+        (r#"{"message_type": "text", "content": {"text": 5}, "metadata": []}"#, &["metadata"]),
         (r#"{"message_type": "text", "content": {"text": "a\u0000b"}}"#, &["content.text"]),
         (
             r#"{"guest_phone": "+1234567890", "message_type": "text", "content": {"text": " "}}"#,

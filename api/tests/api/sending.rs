@@ -110,7 +110,10 @@ async fn who_prefers_to_wait_gets_what_is_known_by_then() {
     *world.provider.answer.lock().unwrap() = Some(Answer::Refused(refusal));
     let failed = send("wait=5", text("three")).await.ok(202);
     assert_eq!(failed["status"], "failed");
-    assert!(failed["failure_reason"].as_str().unwrap().contains("Message undeliverable"));
+    let reason = &failed["failure_reason"];
+    assert_eq!(reason["code"], "GUEST_NOT_ON_WHATSAPP");
+    assert_eq!(reason["details"], "Message undeliverable (131026)");
+    assert!(!reason["recovery_options"].as_array().unwrap().is_empty());
     let message = world.get(&format!("/messages/{}", failed["message_id"].as_str().unwrap())).await.ok(200);
     assert_eq!(message["failure"], json!({"code": 131026, "title": "Message undeliverable"}));
 }

@@ -10,13 +10,13 @@ use tokio::task::JoinHandle;
 
 use crate::support::World;
 
-struct Server {
-    address: std::net::SocketAddr,
+pub struct Server {
+    pub address: std::net::SocketAddr,
     stop: oneshot::Sender<()>,
     running: JoinHandle<std::io::Result<()>>,
 }
 
-async fn serve(world: &World) -> Server {
+pub async fn serve(world: &World) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -29,7 +29,7 @@ async fn serve(world: &World) -> Server {
 }
 
 /// Writes a request and reads until the server closes.
-async fn exchange(server: &Server, head: &str, body: Vec<u8>) -> String {
+pub async fn exchange(server: &Server, head: &str, body: Vec<u8>) -> String {
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     socket.write_all(head.as_bytes()).await.unwrap();
     let (mut reader, mut writer) = socket.into_split();
@@ -80,7 +80,7 @@ async fn a_file_that_breaks_off_leaves_nothing() {
 }
 
 /// Waits for what happens behind an answer that nobody gets.
-async fn until(happened: impl AsyncFn() -> bool) {
+pub async fn until(happened: impl AsyncFn() -> bool) {
     let waiting = async {
         while !happened().await {
             tokio::time::sleep(Duration::from_millis(20)).await;

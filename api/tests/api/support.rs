@@ -1,24 +1,20 @@
 //! An application with a real database and a provider that does what a test tells it.
 
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bellhop_api::Options;
-use bellhop_domain::answer::{Accepted, Answer};
-use bellhop_domain::content::{Content, Text, Unsupported};
 use bellhop_domain::guest::Recipient;
-use bellhop_domain::inbound::{Change, InboundKind, InboundMessage, Item, Sender, StatusUpdate, Unreadable};
 use bellhop_domain::ports::{
-    BatchAsk, BatchPermit, BatchPlace, Cipher, CipherError, Clock, Hint, Line, NumberInfo, Outbound, Pace,
-    Permit, Provider, ProviderFailure, Queue, QueueError, RateLimiter, Subscription, WindowStore,
-    WindowStoreError,
+    BatchAsk, BatchPermit, BatchPlace, Cipher, CipherError, Clock, Hint, Line, Pace, Permit, Queue,
+    QueueError, RateLimiter, Subscription, WindowStore, WindowStoreError,
 };
 use bellhop_domain::rights::Role;
-use bellhop_domain::template::{ParameterFormat, TemplateDefinition};
-use bellhop_domain::webhook::VerifiedWebhook;
 use bellhop_domain::{ConnectionId, ConversationId, PropertyId, Secret};
+use bellhop_infra::media::{MediaPlace, Objects, S3};
 use bellhop_migration::{Migrator, MigratorTrait};
 use bellhop_service::connection::NewConnection;
 use bellhop_service::property::PropertyChange;
@@ -32,6 +28,8 @@ use poem::{EndpointExt, Response};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use serde_json::{Value, json};
 use sha2::Sha256;
+
+use crate::fake_provider::FakeProvider;
 
 pub const BASE: &str = "/api/v1/whatsapp";
 pub const APP_SECRET: &str = "app secret";
@@ -47,7 +45,7 @@ pub struct World {
     pub staff: String,
     pub admin: String,
     pub partner: String,
-    folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 /// What came back.
@@ -55,6 +53,7 @@ pub struct Answered {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
+    pub bytes: Vec<u8>,
 }
 
 impl Answered {
@@ -111,6 +110,7 @@ impl World {
             batch_queue: Arc::new(Nowhere),
             windows: Arc::new(Nowhere),
             limiter: Arc::new(Nowhere),
+            media: Arc::new(media(folder.path())),
             cipher: Arc::new(Nowhere),
             clock: clock.clone(),
         };
@@ -268,7 +268,9 @@ impl Ask<'_> {
             None => request.send().await,
         };
         let (parts, body) = response.0.into_parts();
-        Answered { status: parts.status, headers: parts.headers, text: body.into_string().await.unwrap() }
+        let bytes = body.into_vec().await.unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answered { status: parts.status, headers: parts.headers, text, bytes }
     }
 }
 
@@ -287,90 +289,10 @@ impl Clock for FakeClock {
     }
 }
 
-/// Takes every message unless told otherwise.
-#[derive(Default)]
-pub struct FakeProvider {
-    pub answer: Mutex<Option<Answer>>,
-    pub sends: AtomicUsize,
-}
-
-#[async_trait]
-impl Provider for FakeProvider {
-    async fn send(&self, _: &Line, message: &Outbound) -> Answer {
-        self.sends.fetch_add(1, Ordering::SeqCst);
-        let wamid = format!("wamid.{}", message.attempt);
-        let accepted = Accepted { wamid, wa_id: None, bsuid: None };
-        self.answer.lock().unwrap().clone().unwrap_or(Answer::Accepted(accepted))
-    }
-
-    async fn templates(&self, _: &Line) -> Result<Vec<TemplateDefinition>, ProviderFailure> {
-        let template = |name: &str, language: &str, body: Value| TemplateDefinition {
-            provider_id: format!("{name}.{language}"),
-            name: name.parse().unwrap(),
-            language: language.parse().unwrap(),
-            category: "UTILITY".into(),
-            status: "APPROVED".into(),
-            parameter_format: ParameterFormat::Named,
-            components: json!([body]),
-            quality: None,
-            rejection_reason: None,
-        };
-        let example = json!({"body_text_named_params": [{"param_name": "room", "example": "205"}]});
-        let welcome = json!({"type": "BODY", "text": "Welcome to room {{room}}", "example": example});
-        Ok(vec![
-            template("welcome_checkin", "en", welcome),
-            template("welcome_checkin", "he", json!({"type": "BODY", "text": "שלום {{room}}"})),
-            template("service_followup", "en", json!({"type": "BODY", "text": "How was it?"})),
-        ])
-    }
-
-    async fn number(&self, _: &Line) -> Result<NumberInfo, ProviderFailure> {
-        Ok(NumberInfo { display_phone_number: "+15550000001".into(), throughput: None, quality_rating: None })
-    }
-
-    async fn register_callback(&self, _: &Line, _: &str, _: &Secret) -> Result<(), ProviderFailure> {
-        Ok(())
-    }
-
-    fn read_webhook(&self, webhook: &VerifiedWebhook) -> Result<Vec<Change>, Unreadable> {
-        let no = |why: &str| Unreadable { what: "webhook".into(), why: why.into() };
-        let raw: Value = serde_json::from_slice(webhook.body()).map_err(|_| no("is not JSON"))?;
-        let text = |key: &str| raw[key].as_str().map(str::to_owned);
-        let wamid = text("wamid").ok_or_else(|| no("no wamid"))?;
-        let timestamp = Utc::now().trunc_subsecs(3);
-        let item = match text("status") {
-            Some(status) => Item::Status(StatusUpdate {
-                wamid,
-                status: status.parse().map_err(|_| no("status"))?,
-                timestamp,
-                attempt: None,
-                wa_id: None,
-                bsuid: None,
-                error: None,
-            }),
-            None => Item::Message(InboundMessage {
-                wamid,
-                from: Sender { wa_id: text("from"), bsuid: text("bsuid"), ..Default::default() },
-                timestamp,
-                kind: InboundKind::Message,
-                content: match text("text") {
-                    Some(text) => Content::Text(Text { text }),
-                    None => Content::Unsupported(Unsupported {
-                        original_type: "order".into(),
-                        payload: raw.clone(),
-                    }),
-                },
-                reply_to: None,
-            }),
-        };
-        Ok(vec![Change {
-            waba_id: "waba1".into(),
-            phone_number_id: Some("1".into()),
-            field: "messages".into(),
-            raw,
-            items: vec![Ok(item)],
-        }])
-    }
+/// Files in the test's own folder.
+fn media(folder: &Path) -> Objects {
+    let nowhere = S3 { endpoint: None, region: String::new(), key: None };
+    MediaPlace::Folder(folder.join("media")).open(&nowhere).unwrap()
 }
 
 /// A queue, cache, limiter and cipher that do nothing.

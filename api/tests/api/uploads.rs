@@ -100,7 +100,7 @@ async fn ndjson_of_messages_and_of_recipients() {
     world.guest_writes("hi").await;
     let file = "{\"phone\": \"+1234567890\", \"content\": \"one\"}\r\n\r\n\
         {\"phone\": \"+1234567890\", \"reference\": \"b\", \"content\": {\"type\": \"text\", \"text\": \"two\"}}\n\
-        {\"phone\": \"+972501234567\", \"content\": {\"type\": \"image\"}}";
+        {\"phone\": \"+972501234567\", \"content\": {\"type\": \"fax\"}}";
     let accepted = world.upload("", NDJSON, file).await.ok(202);
     assert_eq!(world.texts(&accepted).await, [(1, "one".to_owned()), (3, "two".to_owned())]);
     assert_eq!(refusals(&accepted), [(4, "content.type".to_owned(), "rejected".to_owned())]);

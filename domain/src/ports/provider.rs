@@ -4,12 +4,16 @@ use async_trait::async_trait;
 
 use crate::answer::Answer;
 use crate::attempt::AttemptRef;
+use crate::content::Content;
 use crate::guest::Recipient;
 use crate::inbound::{Change, Unreadable};
+use crate::media::Link;
 use crate::provider_error::ProviderError;
 use crate::secret::Secret;
-use crate::template::{Language, TemplateDefinition, TemplateName};
+use crate::template::{Language, ParameterFormat, TemplateDefinition, TemplateName};
 use crate::webhook::VerifiedWebhook;
+
+use super::ByteStream;
 
 /// A messaging provider's API. Adapters hold no state: what they need stands in the [`Line`].
 #[async_trait]
@@ -17,6 +21,38 @@ pub trait Provider: Send + Sync {
     /// Makes one attempt. Never longer than `message.deadline`; every way it can end is an
     /// [`Answer`], so that none is mistaken for another.
     async fn send(&self, line: &Line, message: &Outbound) -> Answer;
+
+    /// Hands a file over; the provider's id for it.
+    async fn upload(&self, line: &Line, file: MediaFile) -> Result<String, ProviderFailure>;
+
+    /// Hands a file over as the example of a template's header; the handle to name it by.
+    async fn upload_example(&self, line: &Line, file: MediaFile) -> Result<String, ProviderFailure>;
+
+    /// Tells the guest that a message, and all before it, were read.
+    async fn mark_read(&self, line: &Line, mark: &ReadMark) -> Result<(), ProviderFailure>;
+
+    /// Submits a template for review.
+    async fn create_template(
+        &self,
+        line: &Line,
+        draft: &TemplateDraft,
+    ) -> Result<TemplateReceipt, ProviderFailure>;
+
+    /// Changes components and category of the template with this id; it goes into review again.
+    async fn edit_template(
+        &self,
+        line: &Line,
+        provider_id: &str,
+        draft: &TemplateDraft,
+    ) -> Result<(), ProviderFailure>;
+
+    /// Removes one language of a template, by its id; one that is not there is as good as removed.
+    async fn delete_template(
+        &self,
+        line: &Line,
+        name: &TemplateName,
+        provider_id: &str,
+    ) -> Result<(), ProviderFailure>;
 
     /// Every template of the account, all pages.
     async fn templates(&self, line: &Line) -> Result<Vec<TemplateDefinition>, ProviderFailure>;
@@ -52,24 +88,64 @@ pub struct Line {
 #[derive(Debug, Clone)]
 pub struct Outbound {
     pub recipient: Recipient,
-    pub body: OutboundBody,
+    /// Of a kind that can be sent.
+    pub content: Content,
+    /// The file of the content, where it carries one.
+    pub media: Option<ProviderMedia>,
+    /// The wamid of the message that it answers.
+    pub reply_to: Option<String>,
     /// Echoed by the status webhooks.
     pub attempt: AttemptRef,
     /// The call is given up after this; always shorter than what is left of the lease.
     pub deadline: Duration,
 }
 
-#[derive(Debug, Clone)]
-pub enum OutboundBody {
-    Text { text: String },
-    Template { name: TemplateName, language: Language, parameters: Vec<TemplateParameter> },
+/// A file, in the provider's terms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderMedia {
+    /// The provider's id of an upload.
+    Id(String),
+    /// The provider fetches it.
+    Link(Link),
 }
 
-/// A body parameter; without a name its place in the list counts.
+/// A file on its way to the provider.
+pub struct MediaFile {
+    pub mime: String,
+    pub filename: String,
+    /// In bytes.
+    pub size: u64,
+    pub bytes: ByteStream,
+}
+
+/// What a guest sees when a message was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TemplateParameter {
-    pub name: Option<String>,
-    pub text: String,
+pub struct ReadMark {
+    /// Of a message of the guest.
+    pub wamid: String,
+    /// Whether the guest sees for a while that somebody is writing.
+    pub typing: bool,
+}
+
+/// A template as it is submitted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TemplateDraft {
+    pub name: TemplateName,
+    pub language: Language,
+    /// Meta's word.
+    pub category: String,
+    pub parameter_format: ParameterFormat,
+    /// Meta's `components`.
+    pub components: serde_json::Value,
+}
+
+/// What the provider says to a template that it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateReceipt {
+    pub provider_id: String,
+    pub status: String,
+    /// May differ from the one that was asked for.
+    pub category: Option<String>,
 }
 
 /// What the provider tells about a number.

@@ -216,7 +216,7 @@ async fn refusals_for_now_are_tried_again_as_the_batch_wants() {
     let done = until_status(&hotel.staff, &id, "completed").await;
     assert_eq!(count(&done, "failed"), 10, "{done}");
     let failed = hotel.staff.get(&format!("/batches/{id}/recipients?status=failed")).await.expect(200);
-    assert!(failed["data"][0]["failure_reason"].as_str().unwrap().contains("131016"));
+    assert!(failed["data"][0]["failure_reason"]["details"].as_str().unwrap().contains("131016"));
     hotel.phones.no_faults().await;
     command(&hotel.staff, &id, "retry-failed").await;
     eventually("those who failed to get it", || async {

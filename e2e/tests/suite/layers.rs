@@ -49,6 +49,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("poem-openapi", &["bellhop-api", "bellhop-domain"]),
     ("sqlx", &["bellhop-entity"]),
     ("hyper", &["bellhop-infra"]),
+    ("infer", &["bellhop-service"]),
+    ("multer", &["bellhop-api"]),
+    ("object_store", &["bellhop-infra"]),
     ("metrics", &["bellhop-service"]),
     ("metrics-exporter-prometheus", &["bellhop-infra"]),
 ];

@@ -31,6 +31,9 @@ fn defaults() {
         assert!(settings.cors_origins.is_empty());
         assert_eq!(settings.database_url.expose(), "sqlite://./data/bellhop.db");
         assert_eq!(settings.queue_prefix, "bellhop");
+        assert_eq!(settings.media, MediaPlace::Folder("./data/media".into()));
+        assert_eq!((settings.s3.region.as_str(), settings.s3.endpoint.is_none()), ("us-east-1", true));
+        assert!(settings.s3.key.is_none());
         assert_eq!(settings.send_lease, Duration::from_secs(20));
         assert_eq!(settings.in_doubt_horizon, Duration::from_secs(900));
         assert_eq!(settings.sweep_interval, Duration::from_secs(1));
@@ -83,6 +86,9 @@ fn bad_values_are_named_with_what_is_allowed() {
         ("BELLHOP_CORS_ORIGINS", "https://desk.example/path"),
         ("BELLHOP_CORS_ORIGINS", "https://desk.example,*"),
         ("BELLHOP_QUEUE_PREFIX", "with space"),
+        ("BELLHOP_MEDIA_URL", "/var/lib/media"),
+        ("BELLHOP_MEDIA_URL", "s3://"),
+        ("BELLHOP_S3_ENDPOINT", "127.0.0.1:9000"),
         ("BELLHOP_SEND_LEASE_SECONDS", "20.1"),
         ("BELLHOP_SEND_LEASE_SECONDS", "0.9"),
         ("BELLHOP_SEND_LEASE_SECONDS", "NaN"),
@@ -119,6 +125,25 @@ fn secrets_are_never_shown() {
         ("BELLHOP_AMQP_URL", "amqp://u:hidden@h"),
     ]);
     assert!(!format!("{:?}", settings.unwrap()).contains("hidden"));
+}
+
+#[test]
+fn media_and_half_a_key() {
+    let id = ("BELLHOP_S3_ACCESS_KEY_ID", "id");
+    let secret = ("BELLHOP_S3_SECRET_ACCESS_KEY", "hidden");
+    let place = ("BELLHOP_MEDIA_URL", "s3://hotel/media");
+    let endpoint = ("BELLHOP_S3_ENDPOINT", "http://127.0.0.1:9000/");
+    let settings = read(&[place, endpoint, ("BELLHOP_S3_REGION", "eu-west-1"), id, secret]).unwrap();
+    assert_eq!(settings.media, MediaPlace::Bucket { name: "hotel".into(), prefix: "media".into() });
+    assert_eq!(settings.s3.endpoint.as_deref(), Some("http://127.0.0.1:9000"));
+    assert_eq!(settings.s3.region, "eu-west-1");
+    assert_eq!(settings.s3.key.as_ref().unwrap().1.expose(), "hidden");
+    assert!(!format!("{settings:?}").contains("hidden"));
+    for (given, missing) in [(id, secret.0), (secret, id.0)] {
+        let error = read(&[given]).unwrap_err();
+        assert_eq!(error.name, missing);
+        assert!(!format!("{error} {error:?}").contains("hidden"), "{error}");
+    }
 }
 
 #[test]

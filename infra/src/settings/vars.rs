@@ -1,5 +1,6 @@
 //! How the text of a variable becomes a value.
 
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use bellhop_domain::Secret;
 use reqwest::Url;
 
 use super::BadSetting;
+use crate::media::{MediaPlace, S3};
 
 /// The beginnings that a URL may have, and the same in words.
 pub(super) struct Schemes {
@@ -138,6 +140,34 @@ impl Vars<'_> {
                 allowed: "at most 64 letters, digits, and any of - _ . :",
             })
         }
+    }
+
+    pub fn media(&self, name: &'static str, data_dir: &Path) -> Result<MediaPlace, BadSetting> {
+        match self.text(name) {
+            Some(given) => given.parse().map_err(|()| BadSetting {
+                name,
+                given: Some(given),
+                allowed: "a URL such as file:///var/lib/bellhop/media or s3://bucket/prefix",
+            }),
+            None => Ok(MediaPlace::Folder(data_dir.join("media"))),
+        }
+    }
+
+    pub fn s3(&self) -> Result<S3, BadSetting> {
+        let both = "set if and only if the other half of the key is";
+        let id = self.secret("BELLHOP_S3_ACCESS_KEY_ID", both, |_| true)?;
+        let secret = self.secret("BELLHOP_S3_SECRET_ACCESS_KEY", both, |_| true)?;
+        let lonely = |name| BadSetting { name, given: None, allowed: both };
+        Ok(S3 {
+            endpoint: self.url("BELLHOP_S3_ENDPOINT")?,
+            region: self.text("BELLHOP_S3_REGION").unwrap_or_else(|| "us-east-1".into()),
+            key: match (id, secret) {
+                (Some(id), Some(secret)) => Some((id, secret)),
+                (None, None) => None,
+                (Some(_), None) => return Err(lonely("BELLHOP_S3_SECRET_ACCESS_KEY")),
+                (None, Some(_)) => return Err(lonely("BELLHOP_S3_ACCESS_KEY_ID")),
+            },
+        })
     }
 
     pub fn log(&self, name: &'static str) -> Result<String, BadSetting> {

@@ -1,11 +1,12 @@
 //! Meta's WhatsApp Cloud API.
 //!
 //! [`wire`] mirrors Meta's JSON, [`map`] turns our words into it and its answers into ours,
-//! [`webhook`] reads what it tells by itself.
+//! [`webhook`] reads what it tells by itself, [`upload`] streams files to it.
 
 mod call;
 mod json;
 mod map;
+mod upload;
 mod usage;
 mod webhook;
 mod wire;
@@ -16,14 +17,24 @@ use async_trait::async_trait;
 use bellhop_domain::Secret;
 use bellhop_domain::answer::Answer;
 use bellhop_domain::inbound::{Change, Unreadable};
-use bellhop_domain::ports::{Line, NumberInfo, Outbound, Provider, ProviderFailure};
-use bellhop_domain::template::TemplateDefinition;
+use bellhop_domain::ports::{
+    Line, MediaFile, NumberInfo, Outbound, Provider, ProviderFailure, ReadMark, TemplateDraft,
+    TemplateReceipt,
+};
+use bellhop_domain::template::{TemplateDefinition, TemplateName};
 use bellhop_domain::webhook::VerifiedWebhook;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use reqwest::{Method, RequestBuilder};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 pub use call::http_client;
 
 /// For calls that may simply be made again; a send brings its own deadline.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
+
+const MESSAGES: &str = "messages";
+const TEMPLATES: &str = "message_templates";
 
 const TEMPLATE_FIELDS: &str =
     "id,name,language,status,category,parameter_format,components,quality_score,rejected_reason";
@@ -51,20 +62,88 @@ impl CloudApi {
 #[async_trait]
 impl Provider for CloudApi {
     async fn send(&self, line: &Line, message: &Outbound) -> Answer {
-        let url = match call::url(line, &[&line.phone_number_id, "messages"]) {
+        let body = match map::send::request(message) {
+            Ok(body) => body,
+            Err(why) => return Answer::Refused(why.into()),
+        };
+        let url = match call::url(line, &[&line.phone_number_id, MESSAGES]) {
             Ok(url) => url,
             Err(reason) => return Answer::NeverSent { reason },
         };
-        let request = self
-            .http
-            .post(url)
-            .bearer_auth(line.access_token.expose())
-            .timeout(message.deadline)
-            .json(&map::request(message));
+        let request =
+            self.http.post(url).bearer_auth(line.access_token.expose()).timeout(message.deadline).json(&body);
         match call::exchange(request, call::ANSWER_MAX).await {
-            Ok(answer) => map::answer(answer.status, &answer.body).asking_for(answer.retry_after),
+            Ok(answer) => map::answer::answer(answer.status, &answer.body).asking_for(answer.retry_after),
             Err(lost) => lost.into(),
         }
+    }
+
+    async fn upload(&self, line: &Line, file: MediaFile) -> Result<String, ProviderFailure> {
+        let timeout = upload::timeout(file.size);
+        let request = self.to(Method::POST, line, &[&line.phone_number_id, "media"])?;
+        let done: wire::answer::Uploaded =
+            answer(request.timeout(timeout).multipart(upload::form(file)?)).await?;
+        map::answer::told(done.id, "id")
+    }
+
+    /// In two steps: a session is opened, then the bytes go to the address that it has.
+    async fn upload_example(&self, line: &Line, file: MediaFile) -> Result<String, ProviderFailure> {
+        let about = [
+            ("file_length", &*file.size.to_string()),
+            ("file_type", &file.mime),
+            ("file_name", &file.filename),
+        ];
+        // `app` is the app of the token. The client leaves the length of no body out, and there are
+        // servers that refuse a POST without one.
+        let open = self.to(Method::POST, line, &["app", "uploads"])?.query(&about).header(CONTENT_LENGTH, 0);
+        let session: wire::answer::Uploaded = answer(open).await?;
+        let url = upload::session_url(line, &map::answer::told(session.id, "id")?)?;
+        let bytes = self
+            .http
+            .post(url)
+            .header(AUTHORIZATION, upload::oauth(&line.access_token)?)
+            .header(CONTENT_TYPE, &file.mime)
+            .header(CONTENT_LENGTH, file.size)
+            .header("file_offset", 0)
+            .timeout(upload::timeout(file.size))
+            .body(upload::body(file));
+        let handle: wire::answer::Handle = answer(bytes).await?;
+        map::answer::told(handle.h, "handle")
+    }
+
+    async fn mark_read(&self, line: &Line, mark: &ReadMark) -> Result<(), ProviderFailure> {
+        self.post(line, &[&line.phone_number_id, MESSAGES], &map::send::read(mark)).await
+    }
+
+    async fn create_template(
+        &self,
+        line: &Line,
+        draft: &TemplateDraft,
+    ) -> Result<TemplateReceipt, ProviderFailure> {
+        let request = self.to(Method::POST, line, &[&line.waba_id, TEMPLATES])?;
+        map::template::receipt(answer(request.json(&map::template::create(draft))).await?)
+    }
+
+    async fn edit_template(
+        &self,
+        line: &Line,
+        provider_id: &str,
+        draft: &TemplateDraft,
+    ) -> Result<(), ProviderFailure> {
+        self.post(line, &[provider_id], &map::template::edit(draft)).await
+    }
+
+    async fn delete_template(
+        &self,
+        line: &Line,
+        name: &TemplateName,
+        provider_id: &str,
+    ) -> Result<(), ProviderFailure> {
+        let request = self
+            .to(Method::DELETE, line, &[&line.waba_id, TEMPLATES])?
+            .query(&[("hsm_id", provider_id), ("name", name.as_str())]);
+        let answer = call::exchange(request, call::PAGE_MAX).await?;
+        map::answer::removed(&line.waba_id, answer.status, &answer.body)
     }
 
     async fn templates(&self, line: &Line) -> Result<Vec<TemplateDefinition>, ProviderFailure> {
@@ -73,10 +152,10 @@ impl Provider for CloudApi {
         for _ in 0..TEMPLATE_PAGES_MAX {
             let mut query = vec![("fields", TEMPLATE_FIELDS), ("limit", TEMPLATE_PAGE)];
             query.extend(after.as_deref().map(|cursor| ("after", cursor)));
-            let page: wire::TemplatePage =
-                self.query(line, &[&line.waba_id, "message_templates"], &query).await?;
+            let page: wire::template::TemplatePage =
+                self.query(line, &[&line.waba_id, TEMPLATES], &query).await?;
             let next = page.next_cursor();
-            templates.extend(page.data.into_iter().filter_map(map::template));
+            templates.extend(page.data.into_iter().filter_map(map::template::template));
             if next.is_none() || next == after {
                 return Ok(templates);
             }
@@ -88,7 +167,7 @@ impl Provider for CloudApi {
     }
 
     async fn number(&self, line: &Line) -> Result<NumberInfo, ProviderFailure> {
-        let number: wire::Number =
+        let number: wire::account::Number =
             self.query(line, &[&line.phone_number_id], &[("fields", NUMBER_FIELDS)]).await?;
         Ok(number.into())
     }
@@ -99,16 +178,11 @@ impl Provider for CloudApi {
         callback_url: &str,
         verify_token: &Secret,
     ) -> Result<(), ProviderFailure> {
-        let url =
-            call::url(line, &[&line.waba_id, "subscribed_apps"]).map_err(ProviderFailure::Unreachable)?;
-        let body =
-            wire::Subscribe { override_callback_uri: callback_url, verify_token: verify_token.expose() };
-        let done: wire::Done = self.ask(line, self.http.post(url).json(&body)).await?;
-        if done.success {
-            Ok(())
-        } else {
-            Err(ProviderFailure::Unreadable("the answer does not say that the callback was taken".into()))
-        }
+        let body = wire::account::Subscribe {
+            override_callback_uri: callback_url,
+            verify_token: verify_token.expose(),
+        };
+        self.post(line, &[&line.waba_id, "subscribed_apps"], &body).await
     }
 
     fn read_webhook(&self, webhook: &VerifiedWebhook) -> Result<Vec<Change>, Unreadable> {
@@ -117,23 +191,34 @@ impl Provider for CloudApi {
 }
 
 impl CloudApi {
-    async fn query<T: serde::de::DeserializeOwned>(
+    /// A request with the line's token, for a call that may simply be made again.
+    fn to(&self, method: Method, line: &Line, path: &[&str]) -> Result<RequestBuilder, ProviderFailure> {
+        let url = call::url(line, path).map_err(ProviderFailure::Unreachable)?;
+        let request = self.http.request(method, url);
+        Ok(request.bearer_auth(line.access_token.expose()).timeout(QUERY_TIMEOUT))
+    }
+
+    async fn query<T: DeserializeOwned>(
         &self,
         line: &Line,
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<T, ProviderFailure> {
-        let url = call::url(line, path).map_err(ProviderFailure::Unreachable)?;
-        self.ask(line, self.http.get(url).query(query)).await
+        answer(self.to(Method::GET, line, path)?.query(query)).await
     }
 
-    async fn ask<T: serde::de::DeserializeOwned>(
+    /// Where the answer is `success` or an error.
+    async fn post(
         &self,
         line: &Line,
-        request: reqwest::RequestBuilder,
-    ) -> Result<T, ProviderFailure> {
-        let request = request.bearer_auth(line.access_token.expose()).timeout(QUERY_TIMEOUT);
-        let answer = call::exchange(request, call::PAGE_MAX).await?;
-        map::query_answer(answer.status, &answer.body)
+        path: &[&str],
+        body: &(impl Serialize + Sync),
+    ) -> Result<(), ProviderFailure> {
+        map::answer::done(&answer(self.to(Method::POST, line, path)?.json(body)).await?)
     }
+}
+
+async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ProviderFailure> {
+    let answer = call::exchange(request, call::PAGE_MAX).await?;
+    map::answer::query_answer(answer.status, &answer.body)
 }

@@ -5,11 +5,14 @@ pub mod server;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::time::Duration;
 
+use bellhop_domain::content::Text;
+use bellhop_domain::guest::Recipient;
 use bellhop_domain::inbound::{Change, InboundMessage, Item, StatusUpdate, Unreadable};
-use bellhop_domain::ports::Provider;
+use bellhop_domain::ports::{Line, Outbound, Provider};
 use bellhop_domain::webhook::VerifiedWebhook;
-use bellhop_domain::{AttemptRef, MessageId, Secret};
+use bellhop_domain::{AttemptRef, Content, MessageId, Secret};
 use bellhop_provider::CloudApi;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
@@ -57,6 +60,31 @@ pub fn status(item: Item) -> StatusUpdate {
     }
 }
 
+pub fn line(base_url: &str) -> Line {
+    Line {
+        base_url: base_url.into(),
+        api_version: "v23.0".into(),
+        phone_number_id: "7001".into(),
+        waba_id: "700".into(),
+        access_token: Secret::new("the-token"),
+    }
+}
+
+pub fn outbound(content: Content) -> Outbound {
+    Outbound {
+        recipient: Recipient::Number("972540000001".into()),
+        content,
+        media: None,
+        reply_to: None,
+        attempt: attempt(),
+        deadline: Duration::from_secs(5),
+    }
+}
+
+pub fn text() -> Outbound {
+    outbound(Content::Text(Text::new("שלום")))
+}
+
 pub fn attempt() -> AttemptRef {
     AttemptRef { message: MessageId::new(), number: 1 }
 }
@@ -64,6 +92,17 @@ pub fn attempt() -> AttemptRef {
 pub fn own(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
     json_file(&path)
+}
+
+/// The line, the headers and the body of a request.
+pub fn parts(request: &str) -> (&str, &str, &str) {
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    let (line, headers) = head.split_once("\r\n").unwrap();
+    (line, headers, body)
+}
+
+pub fn json_body(request: &str) -> Value {
+    serde_json::from_str(parts(request).2).unwrap()
 }
 
 pub fn json_file(path: &Path) -> Value {

@@ -2,7 +2,7 @@
 
 use bellhop_domain::BatchId;
 use bellhop_domain::batch::BatchStatus;
-use bellhop_entity::{batch as batches, batch_chunk, batch_refusal, idempotency_key, message};
+use bellhop_entity::{batch as batches, batch_chunk, batch_refusal, message};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -10,6 +10,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use crate::app::App;
 use crate::db::real_now;
 use crate::error::Result;
+use crate::idempotency;
 
 impl App {
     /// Removes a batch that never got to its end; with its key, so that the request may be made anew.
@@ -28,10 +29,7 @@ impl App {
         message::Entity::delete_many().filter(message::Column::BatchId.eq(id)).exec(&tx).await?;
         batch_chunk::Entity::delete_many().filter(batch_chunk::Column::BatchId.eq(id)).exec(&tx).await?;
         batch_refusal::Entity::delete_many().filter(batch_refusal::Column::BatchId.eq(id)).exec(&tx).await?;
-        idempotency_key::Entity::delete_many()
-            .filter(idempotency_key::Column::MadeId.eq(id.uuid()))
-            .exec(&tx)
-            .await?;
+        idempotency::forget(&tx, id.uuid()).await?;
         batches::Entity::delete_by_id(id).exec(&tx).await?;
         tx.commit().await?;
         Ok(true)

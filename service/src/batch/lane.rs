@@ -156,7 +156,8 @@ impl Lane<'_> {
     async fn send_chunk(&self, work: &mut Work<'_>) -> Result<Sent> {
         in_time(self.app.mark_running(self.batch)).await?;
         loop {
-            let mut waiting = in_time(self.app.prepare_chunk(self.batch, work.chunk)).await?;
+            let mut waiting =
+                in_time(self.app.prepare_chunk((self.batch, self.connection), work.chunk)).await?;
             failpoint::here("chunk_prepared");
             if waiting.is_empty() {
                 return Ok(Sent::Through);

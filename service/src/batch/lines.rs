@@ -1,13 +1,14 @@
 //! The lines of a batch, as they are handed in, and what each comes to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use bellhop_domain::media::{MediaKind, MediaRef};
 use bellhop_domain::template::TemplateDefinition;
-use bellhop_domain::{Content, Country, GuestId, PhoneNumber, PropertyId, content};
+use bellhop_domain::{Content, Country, GuestId, MediaId, PhoneNumber, PropertyId};
 
 use crate::app::App;
-use crate::error::{Error, cut, shorten};
+use crate::error::{Error, Refusal, cut, shorten};
 use crate::send::{TemplateSend, fill};
 
 /// The longest reference, in characters.
@@ -32,7 +33,7 @@ pub struct LineRecipient {
 
 #[derive(Debug, Clone)]
 pub enum LineContent {
-    Text(String),
+    Content(Content),
     Template(TemplateSend),
 }
 
@@ -46,6 +47,15 @@ pub struct Unusable {
 impl Unusable {
     pub fn new(field: &str, reason: impl std::fmt::Display) -> Self {
         Self { field: field.to_owned(), reason: cut(&reason.to_string(), 400) }
+    }
+
+    /// What refuses a single message refuses the line.
+    fn of(refusal: &Refusal) -> Self {
+        let told = |key: &str| refusal.details[key].as_str();
+        match (told("field"), told("reason")) {
+            (Some(field), Some(reason)) => Self::new(field, reason),
+            _ => Self::new("content", &refusal.message),
+        }
     }
 }
 
@@ -71,11 +81,13 @@ pub(super) struct Reader {
     pub home: Option<Country>,
     pub default_language: String,
     templates: HashMap<(String, String), Result<Arc<TemplateDefinition>, Unusable>>,
+    /// Files that are there, and of the kind as which they are sent.
+    files: HashSet<(MediaKind, MediaId)>,
 }
 
 impl Reader {
     pub fn new(property: PropertyId, home: Option<Country>, default_language: String) -> Self {
-        Self { property, home, default_language, templates: HashMap::new() }
+        Self { property, home, default_language, templates: HashMap::new(), files: HashSet::new() }
     }
 
     /// `Err` within for a line that is refused, without for what stops the batch.
@@ -89,9 +101,7 @@ impl Reader {
             Err(unusable) => return Ok(Err(unusable)),
         };
         let content = match recipient.content {
-            LineContent::Text(text) => content::Text::parse(&text)
-                .map(Content::Text)
-                .map_err(|error| Unusable::new("content", error)),
+            LineContent::Content(content) => self.read_content(app, content).await?,
             LineContent::Template(send) => self.read_template(app, send).await?,
         };
         Ok(content.map(|content| Candidate { number: line.number, who, reference, content }))
@@ -124,6 +134,41 @@ impl Reader {
         Ok((who, reference.map(str::to_owned)))
     }
 
+    async fn read_content(
+        &mut self,
+        app: &App,
+        content: Content,
+    ) -> crate::Result<Result<Content, Unusable>> {
+        let content = match content.check() {
+            Ok(content) => content,
+            Err(wrong) => return Ok(Err(Unusable::new(&format!("content.{}", wrong.field), wrong.reason))),
+        };
+        self.check_file(app, content, "content").await
+    }
+
+    async fn check_file(
+        &mut self,
+        app: &App,
+        content: Content,
+        within: &str,
+    ) -> crate::Result<Result<Content, Unusable>> {
+        let file = match content.file() {
+            Some((kind, MediaRef::MediaId(id))) => (kind, *id),
+            Some((_, MediaRef::Link(_))) | None => return Ok(Ok(content)),
+        };
+        if self.files.contains(&file) {
+            return Ok(Ok(content));
+        }
+        match app.check_file(self.property, &content, within).await {
+            Ok(()) => {
+                self.files.insert(file);
+                Ok(Ok(content))
+            }
+            Err(Error::Refused(refusal)) => Ok(Err(Unusable::of(&refusal))),
+            Err(other) => Err(other),
+        }
+    }
+
     async fn read_template(
         &mut self,
         app: &App,
@@ -136,12 +181,14 @@ impl Reader {
             let found = self.find_template(app, &key).await?;
             self.templates.insert(key.clone(), found);
         }
-        Ok(match &self.templates[&key] {
-            Ok(template) => {
-                fill(template, send.parameters).map_err(|error| Unusable::new("parameters", error))
-            }
+        let filled = match &self.templates[&key] {
+            Ok(template) => fill(template, send.given).map_err(|error| Unusable::new("parameters", error)),
             Err(unusable) => Err(unusable.clone()),
-        })
+        };
+        match filled {
+            Ok(content) => self.check_file(app, content, "content").await,
+            Err(unusable) => Ok(Err(unusable)),
+        }
     }
 
     async fn find_template(

@@ -1,31 +1,43 @@
 //! What of a chunk may leave now.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bellhop_domain::answer::Answer;
+use bellhop_domain::error_table::OwnReason;
 use bellhop_domain::guest::{Identifier, Recipient};
-use bellhop_domain::ports::OutboundBody;
+use bellhop_domain::media::MediaRef;
+use bellhop_domain::ports::ProviderMedia;
 use bellhop_domain::provider_error::ProviderError;
 use bellhop_domain::status::Evidence;
-use bellhop_domain::{BatchId, ConversationId, MessageId, MessageStatus, window};
+use bellhop_domain::{BatchId, Content, ConversationId, MediaId, MessageId, MessageStatus, window};
 use bellhop_entity::{batch, conversation, message};
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::StreamExt;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::chunk::{Chunk, in_chunk};
 use crate::app::App;
+use crate::connection::OpenConnection;
 use crate::db::real_now;
-use crate::dispatch::{Change, in_lane, outbound_body, settle};
+use crate::dispatch::{Change, in_lane, settle};
 use crate::error::Result;
 use crate::event::Scope;
 use crate::guest::identifiers_of;
+use crate::media::HandOver;
 use crate::message::lock;
 use crate::rows::among;
 
 /// When a message whose conversation is busy is looked at again, at the soonest.
 pub(super) const BUSY: Duration = Duration::from_secs(1);
+/// How long a chunk waits for its files to be handed over, each time.
+const HAND_OVER: Duration = Duration::from_secs(2);
+/// Files that are handed over at the same time for one chunk.
+const HAND_OVERS: usize = 8;
+/// When messages whose file is still on its way are looked at again.
+const UNDERWAY: Duration = Duration::from_secs(3);
 /// Messages prepared at a time; a chunk may be larger.
 const PREPARED: u64 = 200;
 
@@ -36,8 +48,31 @@ pub(super) struct Prepared {
     pub row: message::Model,
     pub known: Vec<Identifier>,
     pub recipient: Recipient,
-    pub body: OutboundBody,
+    /// Its file; or what is its answer, because the provider cannot have the file.
+    pub media: std::result::Result<Option<ProviderMedia>, Answer>,
     pub needs_window: bool,
+}
+
+/// The files of a chunk: mostly one, in all of its messages.
+struct Files(HashMap<MediaId, HandOver>);
+
+impl Files {
+    fn of(&self, content: &Content) -> HandOver {
+        match content.file() {
+            None => HandOver::Ready(None),
+            Some((_, MediaRef::Link(link))) => HandOver::Ready(Some(ProviderMedia::Link(link.clone()))),
+            // A fallback's file was not asked for: its message is looked at again.
+            Some((_, MediaRef::MediaId(id))) => self.0.get(id).cloned().unwrap_or(HandOver::Underway),
+        }
+    }
+}
+
+/// The file of ours that a content carries.
+fn file_of(content: &Content) -> Option<MediaId> {
+    match content.file() {
+        Some((_, MediaRef::MediaId(id))) => Some(*id),
+        Some((_, MediaRef::Link(_))) | None => None,
+    }
 }
 
 impl App {
@@ -45,7 +80,7 @@ impl App {
     /// more are settled on the way.
     pub(super) async fn prepare_chunk(
         &self,
-        batch: &batch::Model,
+        (batch, connection): (&batch::Model, &Arc<OpenConnection>),
         chunk: Chunk,
     ) -> Result<VecDeque<Arc<Prepared>>> {
         use message::Column;
@@ -60,6 +95,8 @@ impl App {
         let rows = self.without_busy(batch, rows).await?;
         let known = identifiers_of(self.db.reader(), rows.iter().map(|row| row.guest_id).collect()).await?;
         let windows = self.windows_of(&rows).await?;
+        let files = self.files_of(connection, &rows).await?;
+        let mut underway = Vec::new();
         let mut ready = VecDeque::with_capacity(rows.len());
         for mut row in rows {
             // Cloned: a guest may stand in several lines.
@@ -68,20 +105,46 @@ impl App {
             if let Some(fallback) = batch.fallback.as_ref().filter(|_| row.content.needs_window() && !open) {
                 self.use_fallback(batch, &[row.id]).await?;
                 row.content = fallback.clone();
+                row.fell_back = true;
             }
             let needs_window = row.content.needs_window();
             if needs_window && !open {
                 self.expire(row.id).await?;
                 continue;
             }
-            match (Recipient::choose(&known), outbound_body(&row.content)) {
-                (Some(recipient), Some(body)) => {
-                    ready.push_back(Arc::new(Prepared { row, known, recipient, body, needs_window }));
+            let Some(recipient) = Recipient::choose(&known).filter(|_| row.content.is_sendable()) else {
+                self.fail_unreachable(row.id).await?;
+                continue;
+            };
+            let media = match files.of(&row.content) {
+                HandOver::Ready(media) => Ok(media),
+                HandOver::Instead(answer) => Err(answer),
+                HandOver::Underway => {
+                    underway.push(row.id);
+                    continue;
                 }
-                (None, _) | (_, None) => self.fail_unreachable(row.id).await?,
-            }
+            };
+            ready.push_back(Arc::new(Prepared { row, known, recipient, media, needs_window }));
         }
+        self.put_off(batch.id, &underway, UNDERWAY).await?;
         Ok(ready)
+    }
+
+    /// Has the files of these messages handed over, a few at a time, and waits for them once: what is not
+    /// there by then is looked at again later.
+    async fn files_of(&self, connection: &Arc<OpenConnection>, rows: &[message::Model]) -> Result<Files> {
+        let ids: BTreeSet<MediaId> = rows.iter().filter_map(|row| file_of(&row.content)).collect();
+        let until = Instant::now() + HAND_OVER;
+        let handed = ids.into_iter().map(|id| async move {
+            let patience = until.saturating_duration_since(Instant::now());
+            match patience.is_zero() {
+                true => Ok((id, HandOver::Underway)),
+                false => Ok((id, self.hand_over_file(connection, id, patience).await?)),
+            }
+        });
+        let handed: Vec<Result<(MediaId, HandOver)>> =
+            futures_util::stream::iter(handed).buffer_unordered(HAND_OVERS).collect().await;
+        Ok(Files(handed.into_iter().collect::<Result<_>>()?))
     }
 
     /// Puts off those whose conversation has something else in its lane, until that is due: a place
@@ -144,6 +207,7 @@ impl App {
         share(&tx, batch.id).await?;
         message::Entity::update_many()
             .col_expr(message::Column::Content, Expr::value(fallback.clone()))
+            .col_expr(message::Column::FellBack, Expr::value(true))
             .filter(among(&tx, message::Column::Id, ids.iter().copied()))
             .filter(message::Column::Status.eq(MessageStatus::Queued))
             .exec(&tx)
@@ -152,24 +216,13 @@ impl App {
         Ok(())
     }
 
-    /// The same for a message that left its batch after a doubt. `false` when there is no such template,
-    /// or none is needed.
-    pub(crate) async fn fall_back(&self, row: &message::Model) -> Result<bool> {
-        let Some(id) = row.batch_id.filter(|_| row.content.needs_window()) else { return Ok(false) };
-        let batch = batch::Entity::find_by_id(id).one(self.db.reader()).await?;
-        match batch.filter(|batch| batch.fallback.is_some()) {
-            Some(batch) => self.use_fallback(&batch, &[row.id]).await.map(|()| true),
-            None => Ok(false),
-        }
-    }
-
     /// Its window has closed and there is no template instead.
     pub(super) async fn expire(&self, id: MessageId) -> Result<()> {
         self.end_queued(id, Change::to(MessageStatus::Expired, Evidence::Dispatch)).await
     }
 
     async fn fail_unreachable(&self, id: MessageId) -> Result<()> {
-        let failure = ProviderError::ours("Nothing is known under which WhatsApp could reach this guest");
+        let failure = ProviderError::own(OwnReason::GuestUnreachable);
         self.end_queued(id, Change::failed(failure, Evidence::Dispatch)).await
     }
 

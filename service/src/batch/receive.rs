@@ -126,7 +126,7 @@ impl App {
         let property = property::load(self.db.reader(), caller.property_id).await?;
         let connection = self.default_connection(caller.property_id).await?.id;
         let fallback = match options.fallback.clone() {
-            Some(template) => Some(self.fill_template(caller, template).await?),
+            Some(template) => Some(self.fill_template(caller.property_id, template).await?),
             None => None,
         };
         let receiver = Uuid::new_v4();

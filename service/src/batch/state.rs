@@ -242,10 +242,12 @@ async fn begin(tx: &DatabaseTransaction, row: &batch::Model) -> Result<()> {
     open(tx, row.id, lanes_of(row.messages_per_second)).await
 }
 
-/// Queues what failed. Not those who do not want it: they are never asked again.
+/// Queues what failed. Not those who do not want it: they are never asked again. Nor those to whom the
+/// template went out instead, as a message of its own.
 async fn queue_failed(tx: &DatabaseTransaction, row: &batch::Model) -> Result<u64> {
     use message::Column;
     let wanted = "(failure IS NULL OR CAST(failure ->> 'code' AS TEXT) <> '131050')";
+    let instead = "NOT EXISTS (SELECT 1 FROM messages f WHERE f.fallback_for = messages.id)";
     let again = message::Entity::update_many()
         .col_expr(Column::Status, Expr::value(MessageStatus::Queued))
         .col_expr(Column::DueAt, Expr::value(real_now()))
@@ -257,6 +259,7 @@ async fn queue_failed(tx: &DatabaseTransaction, row: &batch::Model) -> Result<u6
         .filter(Column::BatchId.eq(row.id))
         .filter(Column::Status.eq(MessageStatus::Failed))
         .filter(Expr::cust(wanted))
+        .filter(Expr::cust(instead))
         .exec(tx)
         .await?;
     Ok(again.rows_affected)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bellhop_domain::MessageId;
 use bellhop_domain::answer::Answer;
-use bellhop_domain::ports::{BatchAsk, BatchPlace, Outbound};
+use bellhop_domain::ports::{BatchAsk, BatchPlace};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +17,7 @@ use super::prepare::Prepared;
 use crate::app::App;
 use crate::connection::OpenConnection;
 use crate::db::real_now;
+use crate::dispatch::outbound;
 use crate::failpoint;
 
 /// A place that was missed by more is not used: those who were held up together would leave together.
@@ -68,8 +69,12 @@ impl App {
             return Answer::NeverSent { reason: "the lease was nearly over".to_owned() };
         };
         failpoint::here("call_before");
-        let (recipient, body) = (message.prepared.recipient.clone(), message.prepared.body.clone());
-        let outbound = Outbound { recipient, body, attempt: message.attempt, deadline };
+        let Prepared { row, recipient, media, .. } = &*message.prepared;
+        let media = match media {
+            Ok(media) => media.clone(),
+            Err(instead) => return instead.clone(),
+        };
+        let outbound = outbound(row, (recipient.clone(), media), (message.attempt, deadline));
         let answer = self.call_provider(connection, &outbound).await;
         failpoint::here("call_answered");
         answer

@@ -1,5 +1,9 @@
 //! Conversations: one for each guest and number, for good.
 
+mod analytics;
+mod read;
+mod touch;
+
 use std::collections::HashMap;
 
 use bellhop_domain::conversation::ConversationStatus;
@@ -9,12 +13,17 @@ use bellhop_domain::{ConnectionId, ConversationId, GuestId, PropertyId, window};
 use bellhop_entity::{conversation, guest, message};
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, LockType, OnConflict};
+use sea_orm::sea_query::{LockType, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait,
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use serde_json::{Value, json};
+
+pub use analytics::{ConversationAnalytics, DeliveryRates, ResponseTimes, Satisfaction};
+pub use read::ReadView;
+
+pub(crate) use touch::{Touch, touch};
 
 use crate::app::App;
 use crate::auth::Caller;
@@ -23,9 +32,6 @@ use crate::event::{self, Scope};
 use crate::guest::{GuestView, identity, views};
 use crate::message::MessageView;
 use crate::page::{Page, PageRequest};
-
-/// The largest metadata of a conversation, in bytes as JSON.
-const METADATA_MAX: usize = 16_384;
 
 #[derive(Debug, Clone)]
 pub struct ConversationView {
@@ -81,6 +87,16 @@ pub struct Resolution {
 pub struct ConversationFilter {
     pub guest_phone: Option<String>,
     pub status: Option<ConversationStatus>,
+    pub window: Option<WindowFilter>,
+}
+
+/// Conversations by their 24-hour window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowFilter {
+    Open,
+    /// Open, but not for long: see [`window::CLOSING`].
+    Closing,
+    Closed,
 }
 
 impl App {
@@ -109,6 +125,9 @@ impl App {
                 Some(guest) => query = query.filter(Column::GuestId.eq(guest)),
                 None => return Ok(Page { data: Vec::new(), next_cursor: None }),
             }
+        }
+        if let Some(window) = filter.window {
+            query = query.filter(window.condition(self.now()));
         }
         if let Some((at, id)) = after {
             let same_time = Condition::all().add(Column::LastActivityAt.eq(at)).add(Column::Id.lt(id));
@@ -192,6 +211,17 @@ impl App {
             window_expires_at: row.window_expires_at,
             hours_remaining: window::hours_remaining(row.window_expires_at, now),
         })
+    }
+}
+
+impl WindowFilter {
+    fn condition(self, now: DateTime<Utc>) -> Condition {
+        use conversation::Column::WindowExpiresAt as Ends;
+        match self {
+            Self::Open => Condition::all().add(Ends.gt(now)),
+            Self::Closing => Condition::all().add(Ends.gt(now)).add(Ends.lte(now + window::CLOSING)),
+            Self::Closed => Condition::any().add(Ends.is_null()).add(Ends.lte(now)),
+        }
     }
 }
 
@@ -296,70 +326,6 @@ async fn lock_of_guest(
         .lock(LockType::NoKeyUpdate)
         .one(tx)
         .await?)
-}
-
-/// What a new message changes in its conversation.
-#[derive(Default)]
-pub(crate) struct Touch {
-    /// Keys that are laid over the metadata.
-    pub metadata: Option<serde_json::Map<String, Value>>,
-    /// An inbound message's own time, and whether it opens the window.
-    pub inbound: Option<(DateTime<Utc>, bool)>,
-}
-
-/// Takes the next place in a locked conversation and makes it active. Returns the place.
-pub(crate) async fn touch(
-    tx: &DatabaseTransaction,
-    scope: Scope,
-    row: &mut conversation::Model,
-    touch: Touch,
-) -> Result<i64> {
-    let seq = row.next_seq;
-    row.next_seq += 1;
-    row.last_activity_at = row.last_activity_at.max(scope.at);
-    if let (Some(new), Value::Object(known)) = (touch.metadata, &mut row.metadata) {
-        known.extend(new);
-        check_metadata(known)?;
-    }
-    if let Some((at, opens)) = touch.inbound {
-        row.last_inbound_at = row.last_inbound_at.max(Some(at));
-        if opens {
-            // A clock that is ahead of ours opens no longer window than a message of now.
-            let was_open = window::is_open(row.window_expires_at, scope.at);
-            row.window_expires_at = row.window_expires_at.max(Some(window::expires_at(at.min(scope.at))));
-            if !was_open && window::is_open(row.window_expires_at, scope.at) {
-                let data = json!({"conversation_id": row.id, "window_expires_at": row.window_expires_at.map(event::rfc3339)});
-                event::record(tx, scope, EventType::WindowOpened, data).await?;
-            }
-        }
-    }
-    if row.status == ConversationStatus::Resolved {
-        row.status = ConversationStatus::Active;
-        let data = json!({"conversation_id": row.id, "guest_id": row.guest_id});
-        event::record(tx, scope, EventType::ConversationReopened, data).await?;
-    }
-    use conversation::Column;
-    conversation::Entity::update_many()
-        .col_expr(Column::NextSeq, Expr::value(row.next_seq))
-        .col_expr(Column::LastActivityAt, Expr::value(row.last_activity_at))
-        .col_expr(Column::Metadata, Expr::value(row.metadata.clone()))
-        .col_expr(Column::LastInboundAt, Expr::value(row.last_inbound_at))
-        .col_expr(Column::WindowExpiresAt, Expr::value(row.window_expires_at))
-        .col_expr(Column::Status, Expr::value(row.status))
-        .filter(Column::Id.eq(row.id))
-        .exec(tx)
-        .await?;
-    Ok(seq)
-}
-
-/// What many sends laid over each other has a limit too.
-fn check_metadata(metadata: &serde_json::Map<String, Value>) -> Result<()> {
-    let size = serde_json::to_string(metadata).map_or(0, |text| text.len());
-    if size > METADATA_MAX {
-        let what = format!("makes the conversation's metadata {size} bytes; at most {METADATA_MAX} are kept");
-        return Err(Error::field("conversation_metadata", what));
-    }
-    Ok(())
 }
 
 async fn show_one(db: &impl ConnectionTrait, row: conversation::Model) -> Result<ConversationView> {

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use bellhop_domain::answer::{Accepted, Answer};
 use bellhop_domain::attempt::AttemptRef;
+use bellhop_domain::error_table::OwnReason;
 use bellhop_domain::guest::{Identifier, Recipient};
 use bellhop_domain::inbound::Sender;
-use bellhop_domain::ports::{Outbound, OutboundBody, Permit, TemplateParameter};
+use bellhop_domain::ports::{Outbound, Permit, ProviderMedia};
 use bellhop_domain::provider_error::ProviderError;
 use bellhop_domain::status::Evidence;
-use bellhop_domain::{Content, MessageStatus, window};
+use bellhop_domain::{MessageStatus, window};
 use bellhop_entity::{conversation, message};
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, EntityTrait};
@@ -23,18 +24,22 @@ use crate::error::{Error, Result};
 use crate::event::Scope;
 use crate::failpoint;
 use crate::guest::{self, Learned};
+use crate::media::HandOver;
 use crate::message::lock;
 use crate::numbers;
 
 /// How long a claimed message waits in memory for its number's next free place. Longer waits go
 /// back to the database, so that a lease is not spent on waiting.
 const PATIENCE: f64 = 0.25;
+/// How much of a lease is waited for a file to be handed over.
+const HAND_OVER: f64 = 0.4;
+/// When a message whose file is still on its way is looked at again.
+const UNDERWAY: Duration = Duration::from_secs(1);
 
 /// Everything about the message that an attempt needs.
 struct Prepared {
     known: Vec<Identifier>,
     recipient: Recipient,
-    body: OutboundBody,
 }
 
 /// What the checks before the wire say.
@@ -50,16 +55,28 @@ impl App {
         let Some(row) = message::Entity::find_by_id(claim.message).one(self.db.reader()).await? else {
             return Ok(Pass::Waits);
         };
-        let Check::Go(prepared) = check(self.db.reader(), &row, self.now()).await? else {
-            return match self.fall_back(&row).await? {
-                // Looked at again at once, as the template.
-                true => {
-                    self.give_back(claim, Duration::ZERO).await.map(|()| Pass::Settled(row.conversation_id))
+        let prepared = match check(self.db.reader(), &row, self.now()).await? {
+            Check::Go(prepared) => prepared,
+            Check::End(change) => {
+                let closed = change.to == MessageStatus::Expired;
+                if closed && self.fall_back(claim, &row).await? {
+                    // Looked at again at once, as the template.
+                    self.give_back(claim, Duration::ZERO).await?;
+                    return Ok(Pass::Settled(row.conversation_id));
                 }
-                false => self.end_untried(claim).await,
-            };
+                return self.end_untried(claim).await;
+            }
         };
         let connection = self.connection(row.connection_id).await?;
+        let patience = self.config.lease.mul_f64(HAND_OVER);
+        let media = match self.hand_over(&connection, &row.content, patience).await? {
+            HandOver::Ready(media) => Ok(media),
+            HandOver::Instead(answer) => Err(answer),
+            HandOver::Underway => {
+                self.give_back(claim, UNDERWAY).await?;
+                return Ok(Pass::Waits);
+            }
+        };
         if let Some(delay) = self.wait_for_place(claim, (&connection, &prepared.recipient)).await {
             self.give_back(claim, delay).await?;
             return Ok(Pass::Waits);
@@ -67,12 +84,14 @@ impl App {
         let Some(row) = in_time(self.begin_attempt(claim, &row)).await? else { return Ok(Pass::Waits) };
         failpoint::here("attempt_begun");
         let attempt = AttemptRef { message: row.id, number: row.attempt };
-        let Prepared { known, recipient, body } = prepared;
-        let answer = match claim.call_deadline(self.config.lease) {
-            Some(deadline) => {
-                self.call_provider(&connection, &Outbound { recipient, body, attempt, deadline }).await
+        let Prepared { known, recipient } = prepared;
+        let answer = match (media, claim.call_deadline(self.config.lease)) {
+            (Ok(media), Some(deadline)) => {
+                let outbound = outbound(&row, (recipient, media), (attempt, deadline));
+                self.call_provider(&connection, &outbound).await
             }
-            None => Answer::NeverSent { reason: "the lease was nearly over".to_owned() },
+            (Err(instead), _) => instead,
+            (Ok(_), None) => Answer::NeverSent { reason: "the lease was nearly over".to_owned() },
         };
         failpoint::here("attempt_answered");
         let pass = self.record_answer(attempt, &answer).await?;
@@ -168,10 +187,10 @@ async fn check(db: &impl ConnectionTrait, row: &message::Model, now: DateTime<Ut
         }
     }
     let known = guest::identifiers(db, row.guest_id).await?;
-    match (Recipient::choose(&known), outbound_body(&row.content)) {
-        (Some(recipient), Some(body)) => Ok(Check::Go(Prepared { known, recipient, body })),
-        (None, _) | (_, None) => {
-            let failure = ProviderError::ours("Nothing is known under which WhatsApp could reach this guest");
+    match Recipient::choose(&known) {
+        Some(recipient) if row.content.is_sendable() => Ok(Check::Go(Prepared { known, recipient })),
+        Some(_) | None => {
+            let failure = ProviderError::own(OwnReason::GuestUnreachable);
             Ok(Check::End(Change::failed(failure, Evidence::Dispatch)))
         }
     }
@@ -186,24 +205,12 @@ fn answer_word(answer: &Answer) -> &'static str {
     }
 }
 
-/// What goes on the wire; `None` for content that only ever came in.
-pub(crate) fn outbound_body(content: &Content) -> Option<OutboundBody> {
-    match content {
-        Content::Text(text) => Some(OutboundBody::Text { text: text.text.clone() }),
-        Content::Template(template) => {
-            let mut parameters: Vec<(&String, &String)> = template.parameters.iter().collect();
-            // Positional ones leave by their number: as text, 10 stands before 2.
-            parameters.sort_by_key(|(name, _)| name.parse::<u32>().unwrap_or(0));
-            let parameter = |(name, text): (&String, &String)| TemplateParameter {
-                name: template.named.then(|| name.clone()),
-                text: text.clone(),
-            };
-            Some(OutboundBody::Template {
-                name: template.template_name.clone(),
-                language: template.language.clone(),
-                parameters: parameters.into_iter().map(parameter).collect(),
-            })
-        }
-        Content::Unsupported(_) => None,
-    }
+/// What goes on the wire.
+pub(crate) fn outbound(
+    row: &message::Model,
+    (recipient, media): (Recipient, Option<ProviderMedia>),
+    (attempt, deadline): (AttemptRef, Duration),
+) -> Outbound {
+    let (content, reply_to) = (row.content.clone(), row.reply_to.clone());
+    Outbound { recipient, content, media, reply_to, attempt, deadline }
 }

@@ -6,6 +6,7 @@
 
 mod attempt;
 mod claim;
+mod fallback;
 mod record;
 mod settle;
 
@@ -18,8 +19,9 @@ use crate::app::App;
 use crate::db::in_time;
 use crate::error::Result;
 
-pub(crate) use attempt::outbound_body;
+pub(crate) use attempt::outbound;
 pub(crate) use claim::Claim;
+pub(crate) use fallback::{fallback_of, put_instead};
 pub(crate) use record::{find_attempt, flag_double, proven_attempts, settle_attempt};
 pub(crate) use settle::{Change, event_of, settle, step, tell};
 

@@ -2,10 +2,11 @@
 
 use bellhop_domain::answer::Answer;
 use bellhop_domain::attempt::{AttemptOutcome, AttemptRef};
+use bellhop_domain::error_table::OwnReason;
 use bellhop_domain::provider_error::ProviderError;
 use bellhop_domain::retry::{self, AfterRefusal};
 use bellhop_domain::status::Evidence;
-use bellhop_domain::{MessageId, MessageStatus};
+use bellhop_domain::{Content, MessageId, MessageStatus};
 use bellhop_entity::{attempt, message};
 use chrono::TimeDelta;
 use sea_orm::ActiveValue::Set;
@@ -14,7 +15,7 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::{Change, Pass, settle, tell};
+use super::{Change, Pass, fallback_of, put_instead, settle, tell};
 use crate::app::App;
 use crate::batch::{self, RetryPolicy};
 use crate::db::real_now;
@@ -57,7 +58,18 @@ async fn record(
         Answer::Accepted(_) | Answer::Unknown { .. } => None,
     };
     let refusals = if policy.is_some() { refusals(tx, attempt.message).await? } else { 0 };
-    let row = match change_for(&row, (attempt, nth, policy.map(|policy| (policy, refusals))), answer) {
+    let (row, change) = match closed_window(tx, (&row, attempt), answer).await? {
+        Some((error, content)) => {
+            let row = put_instead(tx, row, content).await?;
+            let again = requeue(&row, error, std::time::Duration::ZERO);
+            (row, Some(again))
+        }
+        None => {
+            let change = change_for(&row, (attempt, nth, policy.map(|policy| (policy, refusals))), answer);
+            (row, change)
+        }
+    };
+    let row = match change {
         Some(change) => settle(tx, scope, row, change).await?,
         None => row,
     };
@@ -73,6 +85,22 @@ async fn record(
             ingest::apply_parked(tx, scope, (row, attempt), &accepted.wamid).await
         }
         Answer::Refused(_) | Answer::NeverSent { .. } | Answer::Unknown { .. } => Ok(row),
+    }
+}
+
+/// What goes out instead, when the answer is that the guest's window had closed.
+async fn closed_window(
+    tx: &DatabaseTransaction,
+    (row, attempt): (&message::Model, AttemptRef),
+    answer: &Answer,
+) -> Result<Option<(ProviderError, Content)>> {
+    match answer {
+        Answer::Refused(error) if error.says_window_closed() && is_present(row, attempt) => {
+            Ok(fallback_of(tx, row).await?.map(|content| (error.clone(), content)))
+        }
+        Answer::Refused(_) | Answer::Accepted(_) | Answer::NeverSent { .. } | Answer::Unknown { .. } => {
+            Ok(None)
+        }
     }
 }
 
@@ -145,26 +173,24 @@ fn change_for(
         }
         // A refusal speaks for its own attempt, and only while nothing better is known.
         Answer::Refused(_) | Answer::NeverSent { .. } | Answer::Unknown { .. }
-            if row.attempt != attempt.number
-                || !matches!(row.status, MessageStatus::Sending | MessageStatus::InDoubt) =>
+            if !is_present(row, attempt) =>
         {
             None
         }
         Answer::Refused(error) => Some(after_refusal(row, (nth, policy), error)),
         Answer::NeverSent { reason } => {
             let delay = retry::after_no_connection(nth, rand::random());
-            let failure = ProviderError {
-                code: 0,
-                title: "WhatsApp could not be reached".to_owned(),
-                details: Some(reason.clone()),
-                http_status: None,
-                is_transient: true,
-                retry_after: None,
-            };
+            let details = Some(reason.clone());
+            let failure = ProviderError { details, ..ProviderError::own(OwnReason::NotReached) };
             Some(requeue(row, failure, delay))
         }
         Answer::Unknown { .. } => Some(Change::to(MessageStatus::InDoubt, Evidence::Dispatch)),
     }
+}
+
+/// Whether nothing better is known than what this attempt's answer says.
+fn is_present(row: &message::Model, attempt: AttemptRef) -> bool {
+    row.attempt == attempt.number && matches!(row.status, MessageStatus::Sending | MessageStatus::InDoubt)
 }
 
 fn after_refusal(

@@ -193,6 +193,6 @@ pub(crate) fn event_of(row: &message::Model) -> Value {
         "attempt": row.attempt, "failure": row.failure,
         "due_at": (row.status == MessageStatus::Queued).then(|| event::rfc3339(row.due_at)),
         "sent_twice": row.sent_twice, "staff_member_id": row.staff_member_id, "metadata": row.metadata,
-        "batch_id": row.batch_id,
+        "batch_id": row.batch_id, "fell_back": row.fell_back, "fallback_for": row.fallback_for,
     })
 }

@@ -10,7 +10,7 @@ use bellhop_domain::inbound::{Change, Item, Sender, StatusUpdate, Unreadable};
 use bellhop_domain::ports::CipherError;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::webhook::{BadSignature, ChangeOutcome, VerifiedWebhook};
-use bellhop_domain::{ConversationId, GuestId, PropertyId, WebhookChangeId};
+use bellhop_domain::{ConnectionId, ConversationId, GuestId, PropertyId, WebhookChangeId};
 use bellhop_entity::webhook_change;
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
@@ -26,6 +26,7 @@ use crate::event::Scope;
 use crate::failpoint;
 use crate::guest::Learned;
 use crate::numbers;
+use crate::template;
 
 pub(crate) use group::Statuses;
 pub(crate) use status::apply_parked;
@@ -40,6 +41,8 @@ struct AfterCommit {
     /// What statuses taught about guests. Learned apart: it may join guests, which locks in
     /// another order than a status does.
     addresses: Vec<Learned>,
+    /// Whether the templates have to be read anew: the news said less than the list does.
+    sync_templates: bool,
 }
 
 impl AfterCommit {
@@ -113,6 +116,7 @@ impl App {
         digest: String,
     ) -> Result<()> {
         let scope = Scope { property: connection.property_id, at: self.now() };
+        let time = change.time;
         let (items, unreadable): (Vec<Item>, Vec<Unreadable>) = split(change.items);
         let outcome =
             if unreadable.is_empty() { ChangeOutcome::Applied } else { ChangeOutcome::PartlyUnreadable };
@@ -142,14 +146,32 @@ impl App {
                     numbers::webhook_lag(update.timestamp, scope.at);
                     status::apply(&tx, scope, connection, update, &mut after).await?;
                 }
+                Item::Template(news) => {
+                    let numbers = self.numbers_of_account(connection).await?;
+                    after.sync_templates |= !template::apply_news(&tx, scope, &numbers, (&news, time))
+                        .await?
+                        || template::asks_for_sync(&news);
+                }
                 Item::Kept => {}
             }
         }
         failpoint::here("webhook_before_commit");
         tx.commit().await?;
         failpoint::here("webhook_applied");
+        if after.sync_templates {
+            self.sync_templates_soon(connection.line.waba_id.clone());
+        }
         self.after_commit(after).await;
         Ok(())
+    }
+
+    /// The numbers of the account that a connection's app may speak for.
+    async fn numbers_of_account(&self, connection: &OpenConnection) -> Result<Vec<ConnectionId>> {
+        let all = self.connections().await?;
+        let same = |c: &&Arc<OpenConnection>| {
+            c.line.waba_id == connection.line.waba_id && c.app_secret == connection.app_secret
+        };
+        Ok(all.iter().filter(same).map(|c| c.id).collect())
     }
 
     async fn after_commit(&self, after: AfterCommit) {
@@ -212,10 +234,13 @@ fn refuse(error: BadSignature) -> Error {
     Error::with(problem, problem.row().meaning, json!({"reason": error.to_string()}))
 }
 
-/// The provider repeats itself with the same bytes; the account keeps equal ones of different
-/// accounts apart.
+/// The provider repeats itself with the same bytes; the account keeps equal ones of different accounts apart,
+/// and the time those that say the same again, such as a template's second approval.
 fn digest(change: &Change) -> String {
-    hash(format!("{}|{}", change.waba_id, change.raw))
+    match change.time {
+        Some(time) => hash(format!("{}|{time}|{}", change.waba_id, change.raw)),
+        None => hash(format!("{}|{}", change.waba_id, change.raw)),
+    }
 }
 
 fn kept(

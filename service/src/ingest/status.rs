@@ -2,6 +2,7 @@
 
 use bellhop_domain::attempt::{AttemptOutcome, AttemptRef};
 use bellhop_domain::inbound::{DeliveryStatus, StatusUpdate};
+use bellhop_domain::provider_error::ProviderError;
 use bellhop_domain::status::Evidence;
 use bellhop_domain::{ConnectionId, MessageStatus};
 use bellhop_entity::{attempt, message, message_status};
@@ -12,9 +13,12 @@ use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryS
 use super::AfterCommit;
 use crate::connection::OpenConnection;
 use crate::db::real_now;
-use crate::dispatch::{Change, find_attempt, flag_double, proven_attempts, settle, settle_attempt};
+use crate::dispatch::{
+    Change, fallback_of, find_attempt, flag_double, proven_attempts, settle, settle_attempt,
+};
 use crate::error::Result;
 use crate::event::Scope;
+use crate::send::insert_scheduled;
 
 /// Applies a status once, to the message that it echoes or whose wamid it has.
 pub(super) async fn apply(
@@ -192,8 +196,22 @@ async fn apply_to(
     if failed && (superseded || proven_attempts(tx, row.id).await? > 0) {
         return Ok(row);
     }
+    let before = row.status;
     let row = settle(tx, scope, row, change).await?;
+    let closed = update.error.as_ref().is_some_and(ProviderError::says_window_closed);
+    if closed && before != MessageStatus::Failed && row.status == MessageStatus::Failed {
+        send_instead(tx, scope, &row).await?;
+    }
     flag_double(tx, scope, row).await
+}
+
+/// A message that the provider took and dropped, because the guest's window had closed, stays what it is: its
+/// template goes out as a message of its own, in a moment.
+async fn send_instead(tx: &DatabaseTransaction, scope: Scope, dropped: &message::Model) -> Result<()> {
+    if let Some(content) = fallback_of(tx, dropped).await? {
+        insert_scheduled(tx, scope, dropped, content).await?;
+    }
+    Ok(())
 }
 
 /// What a status says about its message.

@@ -1,31 +1,43 @@
 //! Templates: what the provider has approved, and which of them a send may use.
 
+mod change;
+mod news;
+mod preview;
+mod submit;
+mod sync;
+mod version;
+
 use std::collections::BTreeMap;
 
-use bellhop_domain::event::EventType;
+use bellhop_domain::content::Wrong;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::rights::Right;
 use bellhop_domain::template::{BadName, TemplateDefinition, TemplateName};
 use bellhop_domain::{PropertyId, TemplateId};
 use bellhop_entity::template;
 use chrono::{DateTime, Utc};
-use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{
-    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
+
+pub use change::TemplateEdit;
+pub use preview::TemplatePreview;
+pub use submit::NewTemplate;
+pub use version::TemplateVersion;
+
+pub(crate) use news::{apply_news, asks_for_sync};
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::connection::OpenConnection;
 use crate::error::{Error, Result, shorten};
-use crate::event::{self, Scope};
 use crate::page::{Page, PageRequest};
 use crate::property;
 
 /// The status of a template that the provider no longer lists.
 const GONE: &str = "DELETED";
+/// Ours: handed in here, and not answered by the provider yet.
+const SUBMITTING: &str = "SUBMITTING";
+/// Of nobody's concern but the submission's and the sync's.
+const HIDDEN: [&str; 2] = [GONE, SUBMITTING];
 
 /// One language of a template.
 #[derive(Debug, Clone)]
@@ -34,6 +46,10 @@ pub struct TemplateView {
     pub definition: TemplateDefinition,
     /// The property's own category.
     pub label: Option<String>,
+    /// Counts the changes; see [`App::template_versions`].
+    pub version: i32,
+    /// Where the provider filed it elsewhere than it was.
+    pub previous_category: Option<String>,
     pub synced_at: DateTime<Utc>,
 }
 
@@ -68,13 +84,16 @@ impl TemplateView {
                 components: row.components,
                 quality: row.quality,
                 rejection_reason: row.rejection_reason,
+                parameter_names: names(row.parameter_names),
             },
             label: row.label,
+            version: row.version,
+            previous_category: row.previous_category,
             synced_at: row.synced_at,
         })
     }
 
-    /// Rows whose names do not parse were never written by [`App::sync_templates`].
+    /// Rows whose names do not parse were never written here.
     fn read_all(rows: Vec<template::Model>) -> Vec<Self> {
         rows.into_iter().filter_map(|row| Self::read(row).ok()).collect()
     }
@@ -93,7 +112,7 @@ impl App {
         let mut query = template::Entity::find().filter(Column::PropertyId.eq(caller.property_id));
         query = match &filter.status {
             Some(status) => query.filter(Column::Status.eq(status.to_ascii_uppercase())),
-            None => query.filter(Column::Status.ne(GONE)),
+            None => query.filter(Column::Status.is_not_in(HIDDEN)),
         };
         if let Some(language) = &filter.language {
             query = query.filter(Column::Language.eq(language));
@@ -126,8 +145,7 @@ impl App {
         language: Option<&str>,
     ) -> Result<TemplateDetail> {
         caller.require(Right::ReadTemplates)?;
-        let mut translations = self.translations(caller.property_id, name).await?;
-        translations.retain(|t| t.definition.status != GONE);
+        let translations = self.visible_translations(caller.property_id, name).await?;
         let language = language.filter(|language| !language.is_empty());
         let property = property::load(self.db.reader(), caller.property_id).await?;
         let wanted = language.unwrap_or(&property.default_language);
@@ -163,18 +181,11 @@ impl App {
         Ok(found.definition.clone())
     }
 
-    /// Gives every language of a template the property's own category, where it has none.
-    pub async fn label_template(&self, property: PropertyId, name: &str, label: &str) -> Result<()> {
-        let tx = self.db.begin().await?;
-        template::Entity::update_many()
-            .col_expr(template::Column::Label, Expr::value(label))
-            .filter(template::Column::PropertyId.eq(property))
-            .filter(template::Column::Name.eq(name))
-            .filter(template::Column::Label.is_null())
-            .exec(&tx)
-            .await?;
-        tx.commit().await?;
-        Ok(())
+    /// Those that anybody should know of.
+    async fn visible_translations(&self, property: PropertyId, name: &str) -> Result<Vec<TemplateView>> {
+        let mut translations = self.translations(property, name).await?;
+        translations.retain(|t| !HIDDEN.contains(&t.definition.status.as_str()));
+        Ok(translations)
     }
 
     async fn translations(&self, property: PropertyId, name: &str) -> Result<Vec<TemplateView>> {
@@ -187,103 +198,16 @@ impl App {
         Ok(TemplateView::read_all(rows))
     }
 
-    /// Names to suggest where free text is refused: approved ones that a send can fill, those that
-    /// are meant for following up first.
-    pub(crate) async fn suggested_templates(&self, property: PropertyId) -> Result<Vec<String>> {
+    /// Every language of every template that may be sent, by name.
+    pub(crate) async fn approved_templates(&self, property: PropertyId) -> Result<Vec<TemplateDefinition>> {
         let rows = template::Entity::find()
             .filter(template::Column::PropertyId.eq(property))
             .filter(template::Column::Status.eq("APPROVED"))
             .order_by_asc(template::Column::Name)
             .all(self.db.reader())
             .await?;
-        let sendable =
-            TemplateView::read_all(rows).into_iter().filter(|t| t.definition.unsendable().is_none());
-        let mut names: Vec<String> = sendable.map(|t| t.definition.name.to_string()).collect();
-        names.dedup();
-        let rank = |name: &String| match () {
-            () if name.contains("followup") || name.contains("follow_up") => 0,
-            () if name.contains("inquiry") || name.contains("general") => 1,
-            () => 2,
-        };
-        names.sort_by_key(rank);
-        names.truncate(5);
-        Ok(names)
+        Ok(TemplateView::read_all(rows).into_iter().map(|view| view.definition).collect())
     }
-
-    /// Takes over what the provider lists.
-    pub(crate) async fn sync_templates(&self, connection: &OpenConnection) -> Result<()> {
-        let listed = self.ports.provider.templates(&connection.line).await?;
-        let scope = Scope { property: connection.property_id, at: self.now() };
-        let tx = self.db.begin().await?;
-        use template::Column;
-        let before = template::Entity::find().filter(Column::ConnectionId.eq(connection.id)).all(&tx).await?;
-        for definition in listed {
-            let known = before.iter().find(|row| {
-                row.name == definition.name.as_str() && row.language == definition.language.as_str()
-            });
-            if known.is_some_and(|row| row.status != definition.status) {
-                tell_status(&tx, scope, &definition).await?;
-            }
-            upsert(&tx, connection, (definition, scope.at)).await?;
-        }
-        template::Entity::update_many()
-            .col_expr(Column::Status, Expr::value(GONE))
-            .filter(Column::ConnectionId.eq(connection.id))
-            .filter(Column::SyncedAt.lt(scope.at))
-            .exec(&tx)
-            .await?;
-        tx.commit().await?;
-        Ok(())
-    }
-}
-
-async fn tell_status(tx: &DatabaseTransaction, scope: Scope, template: &TemplateDefinition) -> Result<()> {
-    let data = json!({
-        "template_name": template.name, "language": template.language, "status": template.status,
-        "rejection_reason": template.rejection_reason,
-    });
-    event::record(tx, scope, EventType::TemplateStatusChanged, data).await?;
-    Ok(())
-}
-
-/// Takes over what the provider says of a template; the property's own label stays.
-async fn upsert(
-    tx: &DatabaseTransaction,
-    connection: &OpenConnection,
-    (definition, now): (TemplateDefinition, DateTime<Utc>),
-) -> Result<()> {
-    use template::Column;
-    let row = template::ActiveModel {
-        id: Set(TemplateId::new()),
-        property_id: Set(connection.property_id),
-        connection_id: Set(connection.id),
-        provider_id: Set(definition.provider_id),
-        name: Set(definition.name.to_string()),
-        language: Set(definition.language.to_string()),
-        category: Set(definition.category),
-        status: Set(definition.status),
-        parameter_format: Set(definition.parameter_format),
-        components: Set(definition.components),
-        quality: Set(definition.quality),
-        rejection_reason: Set(definition.rejection_reason),
-        label: Set(None),
-        synced_at: Set(now),
-    };
-    let theirs = [
-        Column::ProviderId,
-        Column::Category,
-        Column::Status,
-        Column::ParameterFormat,
-        Column::Components,
-        Column::Quality,
-        Column::RejectionReason,
-        Column::SyncedAt,
-    ];
-    let known = OnConflict::columns([Column::ConnectionId, Column::Name, Column::Language])
-        .update_columns(theirs)
-        .to_owned();
-    template::Entity::insert(row).on_conflict(known).exec_without_returning(tx).await?;
-    Ok(())
 }
 
 /// The exact language, else its base: `en_US` finds `en`, and `en` any of its own, an approved one
@@ -318,7 +242,7 @@ fn not_found(name: &str, language: Option<&str>, translations: &[TemplateView]) 
 /// The values of a send as text: guides also send numbers and booleans.
 pub fn text_parameters(
     given: &serde_json::Map<String, serde_json::Value>,
-) -> Result<BTreeMap<String, String>> {
+) -> std::result::Result<BTreeMap<String, String>, Wrong> {
     use serde_json::Value;
     let text = |(name, value): (&String, &Value)| {
         let text = match value {
@@ -327,12 +251,17 @@ pub fn text_parameters(
             Value::Bool(flag) => flag.to_string(),
             Value::Null | Value::Array(_) | Value::Object(_) => {
                 let field = format!("parameters.{}", shorten(name));
-                return Err(Error::field(&field, "must be a text or a number"));
+                return Err(Wrong::new(field, "must be a text or a number"));
             }
         };
         Ok((name.clone(), text))
     };
     given.iter().map(text).collect()
+}
+
+/// The property's own names for positions, as they are stored.
+fn names(stored: Option<serde_json::Value>) -> Vec<String> {
+    stored.and_then(|names| serde_json::from_value(names).ok()).unwrap_or_default()
 }
 
 /// A name as a request gives it.

@@ -1,0 +1,122 @@
+//! Files that messages carry.
+
+mod answer;
+mod disposition;
+mod filename;
+mod form;
+mod held;
+mod range;
+
+use bellhop_domain::MediaId;
+use bellhop_domain::media::MediaKind;
+use bellhop_service::media::MediaView;
+use poem::web::Data;
+use poem_openapi::param::{Header, Path};
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+
+use crate::auth::{Authorized, ReadConversations, SendMessages};
+use crate::docs::PublicUrl;
+use crate::envelope::ApiError;
+use crate::types::{Nullable, Timestamp};
+use crate::{BASE_PATH, Tag};
+use answer::FileAnswer;
+use form::MediaForm;
+
+/// A file that messages can carry.
+#[derive(Debug, Object)]
+struct StoredFile {
+    media_id: MediaId,
+    /// Where the file can be read, with a token of the property.
+    media_url: String,
+    media_type: MediaKind,
+    /// As the file's bytes say.
+    mime_type: String,
+    filename: Nullable<String>,
+    size_bytes: u64,
+    /// Of the file, in hexadecimal.
+    sha256: String,
+    created_at: Timestamp,
+}
+
+impl StoredFile {
+    fn of(view: MediaView, public_url: &str) -> Self {
+        let public_url = public_url.trim_end_matches('/');
+        Self {
+            media_url: format!("{public_url}{BASE_PATH}/media/{}", view.media_id),
+            media_id: view.media_id,
+            media_type: view.media_type,
+            mime_type: view.mime_type,
+            filename: Nullable(view.filename),
+            size_bytes: view.size,
+            sha256: view.sha256,
+            created_at: view.created_at.into(),
+        }
+    }
+}
+
+#[derive(ApiResponse)]
+enum Uploaded {
+    /// The file is stored and can be sent. A repeat with the same Idempotency-Key answers the same file.
+    #[oai(status = 201)]
+    Created(
+        Json<StoredFile>,
+        /// Where the file can be read
+        #[oai(header = "Location")]
+        String,
+    ),
+}
+
+pub struct Media;
+
+#[OpenApi(tag = "Tag::Media")]
+impl Media {
+    /// Upload a file
+    ///
+    /// What the file is, is found by its bytes; neither its name nor its content type is believed. WhatsApp
+    /// takes for `image` JPEG and PNG up to 5 MB; for `video` MP4 and 3GP up to 16 MB; for `audio` AAC, AMR, MP3,
+    /// M4A and Ogg with OPUS up to 16 MB; for `document` PDF, Word, Excel, PowerPoint and UTF-8 text up to 100 MB;
+    /// for `sticker` WebP up to 100 KB, or 500 KB where it is animated. Another file is refused with
+    /// MEDIA_UPLOAD_FAILED; its details say why.
+    ///
+    /// A copy goes to WhatsApp at once. If WhatsApp cannot be reached, it goes with the first message.
+    ///
+    /// With an Idempotency-Key a repeat must have the same file, name and `media_type`. The file is compared at its
+    /// end, so a repeat is answered when it has been sent again whole.
+    #[oai(path = "/media/upload", method = "post", operation_id = "upload_media")]
+    async fn upload(
+        &self,
+        auth: Authorized<SendMessages>,
+        /// Makes repeats safe for 24 hours; quoted or not
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+        public_url: Data<&PublicUrl>,
+        body: MediaForm,
+    ) -> Result<Uploaded, ApiError> {
+        let view = body.hand_in(&auth.app, &auth.caller, key.as_deref()).await?;
+        let file = StoredFile::of(view, &public_url.0.0);
+        let location = format!("{BASE_PATH}/media/{}", file.media_id);
+        Ok(Uploaded::Created(Json(file), location))
+    }
+
+    /// Read a file
+    ///
+    /// Pictures, videos, sounds and PDFs may be shown by a browser; everything else is for saving.
+    #[oai(path = "/media/:media_id", method = "get", operation_id = "get_media")]
+    async fn get(
+        &self,
+        auth: Authorized<ReadConversations>,
+        media_id: Path<MediaId>,
+        /// One range of bytes, such as `bytes=0-1023`. Several, and those outside of the file, are passed over
+        #[oai(name = "Range")]
+        range: Header<Option<String>>,
+        /// An `ETag`; of another file the range is passed over
+        #[oai(name = "If-Range")]
+        if_range: Header<Option<String>>,
+    ) -> Result<FileAnswer, ApiError> {
+        let file = auth.app.open_media(&auth.caller, media_id.0).await?;
+        let part = range::wanted(range.as_deref(), if_range.as_deref(), &file.view);
+        let bytes = file.bytes(part.clone()).await?;
+        Ok(FileAnswer::of(&file.view, part, bytes))
+    }
+}

@@ -1,0 +1,144 @@
+//! Every code that the API can answer with, or show for a message: what it means and what to do next.
+
+use super::ErrorClass;
+use super::ErrorClass::{Backoff, BackoffThrice, Credentials, Later, Never, OptOut};
+
+/// A problem's row in the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    pub code: &'static str,
+    pub http_status: u16,
+    /// What becomes of the same request made again.
+    pub class: ErrorClass,
+    /// For a front-desk person.
+    pub meaning: &'static str,
+    pub recovery_options: &'static [&'static str],
+}
+
+impl Row {
+    const fn new(
+        code: &'static str,
+        http_status: u16,
+        class: ErrorClass,
+        meaning: &'static str,
+        recovery_options: &'static [&'static str],
+    ) -> Self {
+        Self { code, http_status, class, meaning, recovery_options }
+    }
+}
+
+super::table! {
+    /// A stable error code of the API. Codes are added, never renamed.
+    Problem of Row {
+    // The contract's own.
+    InvalidPhoneNumber = "INVALID_PHONE_NUMBER", 400, Never, "The phone number cannot be an international number.",
+        &["Write the number with + and the country code", "Set the property's default country for local numbers"];
+    TemplateNotFound = "TEMPLATE_NOT_FOUND", 404, Never, "The template does not exist in this language or is not approved.",
+        &["List the approved templates", "Use another language of the template"];
+    MessageWindowExpired = "MESSAGE_WINDOW_EXPIRED", 403, Never, "Cannot send free-form message outside 24-hour window",
+        &["Use approved template message", "Wait for guest to initiate conversation", "Contact guest via alternative channel"];
+    RateLimitExceeded = "RATE_LIMIT_EXCEEDED", 429, Backoff, "Too many requests in a short time.",
+        &["Try again after the time in the Retry-After header"];
+    MediaUploadFailed = "MEDIA_UPLOAD_FAILED", 422, Never, "The media file could not be taken.",
+        &["Check the file's type and size", "Upload the file again"];
+    WebhookDeliveryFailed = "WEBHOOK_DELIVERY_FAILED", 500, Later, "A webhook could not be delivered.",
+        &["Check that the receiving address answers", "Ask for the delivery again"];
+    GuestOptedOut = "GUEST_OPTED_OUT", 403, OptOut, "The guest does not want messages of this kind on WhatsApp.",
+        &["Contact guest via alternative channel", "Ask the guest to opt in again"];
+    // Ours.
+    ValidationFailed = "VALIDATION_FAILED", 400, Never, "Something in the request is missing or wrong; the details name it.",
+        &["Correct the fields named in the details and send the request again"];
+    InvalidParameters = "INVALID_TEMPLATE_PARAMETERS", 400, Never, "The parameters do not fit the template.",
+        &["Give exactly the parameters that the template lists", "Read the template with GET templates/{name}"];
+    Unauthenticated = "UNAUTHENTICATED", 401, Credentials, "The request has no valid access token.",
+        &["Send the header Authorization: Bearer <token>", "Ask an admin for a new token"];
+    InvalidSignature = "INVALID_SIGNATURE", 401, Credentials, "The webhook is not signed with the secret of a known app.",
+        &["Check the app secret of the connection"];
+    VerificationFailed = "WEBHOOK_VERIFICATION_FAILED", 403, Credentials, "The verify token is not the one of a connection.",
+        &["Check the verify token of the connection"];
+    Forbidden = "FORBIDDEN", 403, Credentials, "This access token may not do that.",
+        &["Use a token with the role that the operation names"];
+    NotFound = "NOT_FOUND", 404, Never, "There is nothing here under this address or id.",
+        &["Check the id", "See the API reference at /docs"];
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", 405, Never, "This address does not take this method.",
+        &["Use one of the methods in the Allow header"];
+    ConversationMismatch = "CONVERSATION_MISMATCH", 409, Never, "The conversation belongs to another guest than the one named.",
+        &["Name the guest or the conversation, not both", "Check which guest was meant before sending"];
+    NoConnection = "NO_CONNECTION", 409, Credentials, "The property has no WhatsApp number connected.",
+        &["Ask an admin to connect a number"];
+    GuestUnreachable = "GUEST_UNREACHABLE", 409, Never, "Nothing is known under which WhatsApp could reach this guest.",
+        &["Add the guest's phone number", "Wait for guest to initiate conversation"];
+    InDoubt = "MESSAGE_IN_DOUBT", 409, Never, "The connection broke during the send; WhatsApp may or may not have the message.",
+        &["Wait: WhatsApp's own news often settles it", "Ask the guest whether the message arrived", "Decide with resolve-doubt"];
+    NotInDoubt = "MESSAGE_NOT_IN_DOUBT", 409, Never, "The message is not in doubt, so there is nothing to decide.",
+        &["Read the message's present status"];
+    BatchState = "BATCH_STATE_CONFLICT", 409, Never, "The batch's present status does not allow that.",
+        &["Read the batch's present status"];
+    NotScheduled = "MESSAGE_NOT_SCHEDULED", 409, Never, "The message is on its way or has ended, so it cannot be cancelled.",
+        &["Read the message's present status"];
+    NotFailed = "MESSAGE_NOT_FAILED", 409, Never, "The message has not failed, so there is nothing to send again.",
+        &["Read the message's present status"];
+    IdempotencyKeyInFlight = "IDEMPOTENCY_KEY_IN_FLIGHT", 409, Backoff, "The first request with this Idempotency-Key is still being worked on.",
+        &["Send the same request again in a few seconds"];
+    PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413, Never, "The request is larger than the limit.",
+        &["Send less at once"];
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415, Never, "The request's content type is not taken here.",
+        &["Send the body as application/json"];
+    IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", 422, Never, "This Idempotency-Key was used with another request.",
+        &["Use a new key for a new request", "Send the first request again unchanged"];
+    Internal = "INTERNAL_ERROR", 500, BackoffThrice, "Something went wrong on our side.",
+        &["Try again", "Report the request_id if it stays"];
+    Unavailable = "SERVICE_UNAVAILABLE", 503, Backoff, "A part of the service cannot be reached right now; nothing was accepted.",
+        &["Try again in a moment; with the same Idempotency-Key nothing is sent twice"];
+    // WhatsApp's, as the API shows them for a message or for what was asked of WhatsApp.
+    ProviderUnavailable = "PROVIDER_UNAVAILABLE", 503, Backoff, "WhatsApp cannot do this at the moment.",
+        &["Try again in a few minutes", "Contact guest via alternative channel"];
+    ProviderCredentials = "PROVIDER_CREDENTIALS", 409, Credentials, "The property's WhatsApp access, number or account is not in order.",
+        &["Ask an admin to check the WhatsApp connection", "Contact guest via alternative channel"];
+    AccountRestricted = "ACCOUNT_RESTRICTED", 403, Credentials, "WhatsApp has restricted what the property's account may send.",
+        &["Ask an admin to look at the account's status in WhatsApp Manager", "Contact guest via alternative channel"];
+    MessageRefused = "MESSAGE_REFUSED", 422, Never, "The message cannot be sent as it is.",
+        &["Change the message and send it as a new one", "Contact guest via alternative channel"];
+    MessageGivenUp = "MESSAGE_GIVEN_UP", 409, Never, "Staff gave the message up while it was in doubt; the guest may have it.",
+        &["Ask the guest whether the message arrived before sending it again"];
+    GuestNotOnWhatsApp = "GUEST_NOT_ON_WHATSAPP", 422, Never, "WhatsApp cannot deliver to the guest's number.",
+        &["Check the guest's phone number", "Contact guest via alternative channel"];
+    MarketingHeldBack = "MARKETING_HELD_BACK", 403, Later, "WhatsApp did not pass the marketing message on to the guest.",
+        &["Wait at least a day before sending marketing to this guest again", "Wait for guest to initiate conversation"];
+    TemplateExists = "TEMPLATE_EXISTS", 409, Never, "A template with this name exists in this language already.",
+        &["Give the new template another name", "Change the template that exists"];
+    TemplateState = "TEMPLATE_STATE_CONFLICT", 409, Never, "The template's present status does not allow that.",
+        &["Read the template's present status", "Wait until WhatsApp has reviewed the template"];
+    TemplateRefused = "TEMPLATE_REFUSED", 422, Never, "WhatsApp does not take the template as it is.",
+        &["Correct what the details name and submit the template again", "Compare it with an approved template"];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contract_is_kept_to_the_letter() {
+        for (problem, code, status) in [
+            (Problem::InvalidPhoneNumber, "INVALID_PHONE_NUMBER", 400),
+            (Problem::TemplateNotFound, "TEMPLATE_NOT_FOUND", 404),
+            (Problem::MessageWindowExpired, "MESSAGE_WINDOW_EXPIRED", 403),
+            (Problem::RateLimitExceeded, "RATE_LIMIT_EXCEEDED", 429),
+            (Problem::MediaUploadFailed, "MEDIA_UPLOAD_FAILED", 422),
+            (Problem::WebhookDeliveryFailed, "WEBHOOK_DELIVERY_FAILED", 500),
+            (Problem::GuestOptedOut, "GUEST_OPTED_OUT", 403),
+        ] {
+            assert_eq!((problem.row().code, problem.row().http_status), (code, status));
+        }
+        assert_eq!(Problem::MessageWindowExpired.row().recovery_options.len(), 3);
+    }
+
+    #[test]
+    fn codes_are_unique_and_help() {
+        let mut codes: Vec<_> = Problem::ALL.iter().map(|p| p.row().code).collect();
+        codes.sort_unstable();
+        assert!(codes.windows(2).all(|w| w[0] != w[1]));
+        assert!(Problem::ALL.iter().all(|p| !p.row().recovery_options.is_empty()));
+    }
+}
