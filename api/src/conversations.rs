@@ -1,15 +1,15 @@
 //! Conversations, their windows and their end.
 
 use bellhop_domain::conversation::ConversationStatus;
+use bellhop_domain::window::WindowState;
 use bellhop_domain::{ConversationId, GuestId, MessageId};
 use bellhop_service::conversation::{
-    ConversationDetail, ConversationFilter, ConversationView, Resolution, ResolutionView, WindowFilter,
-    WindowStatus,
+    ConversationDetail, ConversationFilter, ConversationView, Resolution, ResolutionView, WindowStatus,
 };
 use bellhop_service::page::PageRequest;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::{Enum, Object, OpenApi, Union};
+use poem_openapi::{Object, OpenApi, Union};
 
 use crate::Tag;
 use crate::analytics::Analytics;
@@ -175,25 +175,6 @@ impl From<WindowStatus> for WindowInfo {
     }
 }
 
-/// A 24-hour window, as a filter.
-#[derive(Debug, Clone, Copy, Enum)]
-#[oai(rename_all = "snake_case")]
-enum WindowState {
-    Open,
-    Closing,
-    Closed,
-}
-
-impl WindowState {
-    fn filter(self) -> WindowFilter {
-        match self {
-            Self::Open => WindowFilter::Open,
-            Self::Closing => WindowFilter::Closing,
-            Self::Closed => WindowFilter::Closed,
-        }
-    }
-}
-
 /// How the guest's messages are marked.
 #[derive(Debug, Object)]
 struct MarkRead {
@@ -231,8 +212,7 @@ impl Conversations {
         cursor: Query<Option<String>>,
     ) -> Result<Json<List<Conversation>>, ApiError> {
         let guest_phone = guest_phone.0.map(|phone| phone.0);
-        let window = window.0.map(WindowState::filter);
-        let filter = ConversationFilter { guest_phone, status: status.0, window };
+        let filter = ConversationFilter { guest_phone, status: status.0, window: window.0 };
         let page = PageRequest::parse(limit.0.map(|limit| limit.0), cursor.0)?;
         Ok(Json(auth.app.conversations(&auth.caller, filter, page).await?.into()))
     }

@@ -116,9 +116,11 @@ use crate::conversation::{ConversationStatus, Direction};
 use crate::media::MediaKind;
 use crate::settings::InDoubtPolicy;
 use crate::template::ChangeCause;
+use crate::window::WindowState;
 
 enum_types!(
     ButtonKind,
+    WindowState,
     ChangeCause,
     MediaKind,
     BatchStatus,

@@ -4,6 +4,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::inbound::InboundKind;
 
+crate::text_enum! {
+    /// Where a window is.
+    WindowState {
+        Open = "open",
+        /// Open, but not for long: see [`CLOSING`].
+        Closing = "closing",
+        Closed = "closed",
+    }
+}
+
 /// How long a guest's message lets the hotel write freely.
 /// Source: Meta, "Customer service windows".
 pub const LENGTH: TimeDelta = TimeDelta::hours(24);

@@ -194,7 +194,9 @@ def media_by_id(proof):
         picture = uploaded(proof, folder, "key.jpg", JPEG)
         guide = uploaded(proof, folder, "guide.pdf", PDF)
     proof.sent(
-        client.send_image(picture, guest, caption="Your key", link=False), "image", {"id": picture, "caption": "Your key"}
+        client.send_image(picture, guest, caption="Your key", link=False),
+        "image",
+        {"id": picture, "caption": "Your key"},
     )
     proof.sent(
         client.send_document(guide, guest, caption="Guide", link=False), "document", {"id": guide, "caption": "Guide"}

@@ -22,7 +22,9 @@ const JPEG = Buffer.from("/9j/4AAQSkZJRgABAQAAAQABAAD/2Q==", "base64");
 const PDF = Buffer.from("%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n");
 
 // Modules are not looked for in NODE_PATH, so they are imported by path.
-const home = process.env.BELLHOP_NODE ? pathToFileURL(join(process.env.BELLHOP_NODE, "x.js")) : import.meta.url;
+const home = process.env.BELLHOP_NODE
+  ? pathToFileURL(join(process.env.BELLHOP_NODE, "x.js"))
+  : import.meta.url;
 const library = (name) => import(pathToFileURL(createRequire(home).resolve(name)).href);
 const messages = await library("whatsapp-api-js/messages");
 const { WhatsAppAPI } = await library("whatsapp-api-js/middleware/node-http");
@@ -34,7 +36,10 @@ class Simulator {
   }
 
   async call(method, path, body) {
-    const answer = await fetch(`${this.url}/simulator/${path}`, { method, body: body && JSON.stringify(body) });
+    const answer = await fetch(`${this.url}/simulator/${path}`, {
+      method,
+      body: body && JSON.stringify(body),
+    });
     assert.equal(answer.status, 200, `${method} simulator/${path}: ${await answer.clone().text()}`);
     return answer.json();
   }
@@ -71,7 +76,10 @@ class Proof {
       webhookVerifyToken: this.verifyToken,
       v: VERSION,
       // The host is fixed in the library; a media address is the simulator's own already.
-      ponyfill: { fetch: (url, options) => fetch(String(url).replace("https://graph.facebook.com", simulator.url), options) },
+      ponyfill: {
+        fetch: (url, options) =>
+          fetch(String(url).replace("https://graph.facebook.com", simulator.url), options),
+      },
     });
     // New at each run: a guest's own limit and window start afresh.
     this.guest = `1556${String(Math.floor(Date.now() / 10) % 10_000_000).padStart(7, "0")}`;
@@ -92,14 +100,22 @@ class Proof {
 
   async ledger() {
     const { data } = await this.simulator.call("GET", `messages?to=${this.guest}`);
-    assert.deepEqual(data.map((entry) => entry.id), this.expected.map((one) => one.id), "ledger: ids");
+    assert.deepEqual(
+      data.map((entry) => entry.id),
+      this.expected.map((one) => one.id),
+      "ledger: ids",
+    );
     this.expected.forEach(({ kind, content, context }, at) => {
       const { type, payload } = data[at];
       assert.equal(type, kind, "ledger: type");
       assert.equal(payload.to, this.guest, `ledger: recipient of ${kind}`);
       // Of contacts the library writes a text of JSON, which Meta reads as what is in it.
       const written = payload[kind];
-      assert.deepEqual(typeof written === "string" ? JSON.parse(written) : written, content, `ledger: ${kind}`);
+      assert.deepEqual(
+        typeof written === "string" ? JSON.parse(written) : written,
+        content,
+        `ledger: ${kind}`,
+      );
       assert.deepEqual(payload.context, context && { message_id: context }, `ledger: context of ${kind}`);
     });
   }
@@ -114,7 +130,10 @@ async function beforeTheGuestWrites(proof) {
   await simulator.template(name, "Dear {{1}}, the boat leaves at {{2}}.", ["Ann", "9 am"]);
   const { BodyComponent, BodyParameter, Template } = messages;
   const values = new BodyComponent(new BodyParameter("Ann"), new BodyParameter("10 am"));
-  const parameters = [{ type: "text", text: "Ann" }, { type: "text", text: "10 am" }];
+  const parameters = [
+    { type: "text", text: "Ann" },
+    { type: "text", text: "10 am" },
+  ];
   const wamid = await proof.send(new Template(name, "en_US", values), {
     name,
     language: { policy: "deterministic", code: "en_US" },
@@ -141,7 +160,11 @@ async function texts(proof, fromGuest) {
 async function readMark(proof, fromGuest) {
   const answer = await proof.client.markAsRead(proof.account.phone_number_id, fromGuest, "text");
   assert.deepEqual(answer, { success: true }, "read mark");
-  assert.equal((await proof.simulator.message(proof.guest, fromGuest)).status, "read", "read mark: what the guest sees");
+  assert.equal(
+    (await proof.simulator.message(proof.guest, fromGuest)).status,
+    "read",
+    "read mark: what the guest sees",
+  );
   assert.equal((await proof.simulator.call("GET", `guests/${proof.guest}`)).typing, true, "typing");
 }
 
@@ -183,7 +206,11 @@ async function mediaById(proof) {
   const picture = await uploaded(proof, "key.jpg", "image/jpeg", JPEG);
   const guide = await uploaded(proof, "guide.pdf", "application/pdf", PDF);
   await proof.send(new Image(picture, true), { id: picture });
-  await proof.send(new Document(guide, true, "Guide", "guide.pdf"), { id: guide, caption: "Guide", filename: "guide.pdf" });
+  await proof.send(new Document(guide, true, "Guide", "guide.pdf"), {
+    id: guide,
+    caption: "Guide",
+    filename: "guide.pdf",
+  });
   assert.deepEqual(await client.deleteMedia(picture, account.phone_number_id), { success: true }, "delete");
   assert.equal((await client.retrieveMedia(picture)).error?.code, 100, "deleted media");
   const refused = await client.sendMessage(account.phone_number_id, guest, new Image(picture, true));
@@ -210,17 +237,29 @@ async function placesAndPeople(proof) {
 }
 
 async function interactive(proof) {
-  const { ActionButtons, ActionCTA, ActionList, ActionLocation, Body, Button, Footer, Header, Interactive } = messages;
+  const { ActionButtons, ActionCTA, ActionList, ActionLocation, Body, Button, Footer, Header, Interactive } =
+    messages;
   const { ListSection, Row } = messages;
   const buttons = new ActionButtons(new Button("yes", "Yes"), new Button("no", "No"));
-  const asked = await proof.send(new Interactive(buttons, new Body("One more night?"), new Header("Your stay"), new Footer("Grand Plaza")), {
-    type: "button",
-    action: { buttons: [["yes", "Yes"], ["no", "No"]].map(([id, title]) => ({ type: "reply", reply: { title, id } })) },
-    body: { text: "One more night?" },
-    header: { type: "text", text: "Your stay" },
-    footer: { text: "Grand Plaza" },
-  });
-  const sections = [new ListSection("Room", new Row("towels", "Towels", "Fresh ones")), new ListSection("Food", new Row("tea", "Tea"))];
+  const asked = await proof.send(
+    new Interactive(buttons, new Body("One more night?"), new Header("Your stay"), new Footer("Grand Plaza")),
+    {
+      type: "button",
+      action: {
+        buttons: [
+          ["yes", "Yes"],
+          ["no", "No"],
+        ].map(([id, title]) => ({ type: "reply", reply: { title, id } })),
+      },
+      body: { text: "One more night?" },
+      header: { type: "text", text: "Your stay" },
+      footer: { text: "Grand Plaza" },
+    },
+  );
+  const sections = [
+    new ListSection("Room", new Row("towels", "Towels", "Fresh ones")),
+    new ListSection("Food", new Row("tea", "Tea")),
+  ];
   await proof.send(new Interactive(new ActionList("Services", ...sections), new Body("What may we bring?")), {
     type: "list",
     action: {
@@ -232,11 +271,14 @@ async function interactive(proof) {
     },
     body: { text: "What may we bring?" },
   });
-  await proof.send(new Interactive(new ActionCTA("Book", "https://hotel.example/spa"), new Body("The spa is open.")), {
-    type: "cta_url",
-    action: { name: "cta_url", parameters: { display_text: "Book", url: "https://hotel.example/spa" } },
-    body: { text: "The spa is open." },
-  });
+  await proof.send(
+    new Interactive(new ActionCTA("Book", "https://hotel.example/spa"), new Body("The spa is open.")),
+    {
+      type: "cta_url",
+      action: { name: "cta_url", parameters: { display_text: "Book", url: "https://hotel.example/spa" } },
+      body: { text: "The spa is open." },
+    },
+  );
   await proof.send(new Interactive(new ActionLocation(), new Body("Where shall we pick you up?")), {
     type: "location_request_message",
     action: { name: "send_location" },
@@ -251,8 +293,10 @@ async function receiver(proof) {
   if ((await simulator.call("GET", "webhooks")).callback !== null) return null;
   const got = { messages: [], statuses: [], refused: [] };
   // Of this guest only: a simulator that was used before delivers what has waited first.
-  client.on.message = ({ recipient, message }) => recipient.phone === proof.guest && got.messages.push(message);
-  client.on.status = ({ recipient, id, status }) => recipient.phone === proof.guest && got.statuses.push(`${id} ${status}`);
+  client.on.message = ({ recipient, message }) =>
+    recipient.phone === proof.guest && got.messages.push(message);
+  client.on.status = ({ recipient, id, status }) =>
+    recipient.phone === proof.guest && got.statuses.push(`${id} ${status}`);
   const server = createServer(async (request, response) => {
     if (request.method === "GET") return response.end(client.handle_get(request));
     response.statusCode = await client.handle_post(request);
@@ -263,7 +307,10 @@ async function receiver(proof) {
   await once(server, "listening");
   const subscriptions = `${simulator.url}/${VERSION}/${account.waba_id}/subscribed_apps`;
   const headers = { authorization: `Bearer ${account.access_token}`, "content-type": "application/json" };
-  const callback = { override_callback_uri: `http://127.0.0.1:${server.address().port}/`, verify_token: proof.verifyToken };
+  const callback = {
+    override_callback_uri: `http://127.0.0.1:${server.address().port}/`,
+    verify_token: proof.verifyToken,
+  };
   const answer = await fetch(subscriptions, { method: "POST", headers, body: JSON.stringify(callback) });
   assert.equal(answer.status, 200, `webhooks: ${await answer.text()}`);
   const end = async () => {
@@ -275,7 +322,7 @@ async function receiver(proof) {
 }
 
 async function eventually(what, found) {
-  for (const end = Date.now() + 15_000; Date.now() < end; ) {
+  for (const end = Date.now() + 15_000; Date.now() < end;) {
     const value = await found();
     if (value) return value;
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -293,7 +340,9 @@ async function webhooks(proof, inbox, asked, words) {
   });
   const text = await eventually("the guest's text", () => inbox.messages.find((one) => one.type === "text"));
   assert.equal(text.text.body, words, "webhook: text");
-  const tap = await eventually("the guest's tap", () => inbox.messages.find((one) => one.type === "interactive"));
+  const tap = await eventually("the guest's tap", () =>
+    inbox.messages.find((one) => one.type === "interactive"),
+  );
   assert.deepEqual(tap.interactive.button_reply, { id: "yes", title: "Yes" }, "webhook: tap");
   assert.equal(tap.context.id, asked, "webhook: what was tapped");
   for (const status of ["sent", "delivered", "read"]) {
@@ -307,7 +356,8 @@ async function main() {
   const simulator = new Simulator(url ?? environment.BELLHOP_SIMULATOR_URL ?? "http://127.0.0.1:8090");
   const account = await simulator.call("GET", "account");
   account.access_token = token ?? environment.BELLHOP_SIMULATOR_TOKEN ?? account.access_token;
-  account.phone_number_id = number ?? environment.BELLHOP_SIMULATOR_PHONE_NUMBER_ID ?? account.phone_number_id;
+  account.phone_number_id =
+    number ?? environment.BELLHOP_SIMULATOR_PHONE_NUMBER_ID ?? account.phone_number_id;
   const proof = new Proof(simulator, account);
   const inbox = await receiver(proof);
   try {

@@ -83,7 +83,7 @@ super::table! {
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", 413, Never, "The request is larger than the limit.",
         &["Send less at once"];
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", 415, Never, "The request's content type is not taken here.",
-        &["Send the body as application/json"];
+        &["Send the body with the content type that the operation names"];
     IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", 422, Never, "This Idempotency-Key was used with another request.",
         &["Use a new key for a new request", "Send the first request again unchanged"];
     Internal = "INTERNAL_ERROR", 500, BackoffThrice, "Something went wrong on our side.",

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use bellhop_domain::conversation::ConversationStatus;
 use bellhop_domain::event::EventType;
 use bellhop_domain::rights::Right;
+use bellhop_domain::window::WindowState;
 use bellhop_domain::{ConnectionId, ConversationId, GuestId, PropertyId, window};
 use bellhop_entity::{conversation, guest, message};
 use chrono::{DateTime, Utc};
@@ -87,16 +88,7 @@ pub struct Resolution {
 pub struct ConversationFilter {
     pub guest_phone: Option<String>,
     pub status: Option<ConversationStatus>,
-    pub window: Option<WindowFilter>,
-}
-
-/// Conversations by their 24-hour window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WindowFilter {
-    Open,
-    /// Open, but not for long: see [`window::CLOSING`].
-    Closing,
-    Closed,
+    pub window: Option<WindowState>,
 }
 
 impl App {
@@ -127,7 +119,7 @@ impl App {
             }
         }
         if let Some(window) = filter.window {
-            query = query.filter(window.condition(self.now()));
+            query = query.filter(in_window(window, self.now()));
         }
         if let Some((at, id)) = after {
             let same_time = Condition::all().add(Column::LastActivityAt.eq(at)).add(Column::Id.lt(id));
@@ -214,14 +206,12 @@ impl App {
     }
 }
 
-impl WindowFilter {
-    fn condition(self, now: DateTime<Utc>) -> Condition {
-        use conversation::Column::WindowExpiresAt as Ends;
-        match self {
-            Self::Open => Condition::all().add(Ends.gt(now)),
-            Self::Closing => Condition::all().add(Ends.gt(now)).add(Ends.lte(now + window::CLOSING)),
-            Self::Closed => Condition::any().add(Ends.is_null()).add(Ends.lte(now)),
-        }
+fn in_window(state: WindowState, now: DateTime<Utc>) -> Condition {
+    use conversation::Column::WindowExpiresAt as Ends;
+    match state {
+        WindowState::Open => Condition::all().add(Ends.gt(now)),
+        WindowState::Closing => Condition::all().add(Ends.gt(now)).add(Ends.lte(now + window::CLOSING)),
+        WindowState::Closed => Condition::any().add(Ends.is_null()).add(Ends.lte(now)),
     }
 }
 

@@ -137,7 +137,7 @@ pub(crate) async fn learn(tx: &DatabaseTransaction, scope: Scope, sender: &Sende
         (None, None) => match facts.told.iter().find(|told| told.kind() != IdentifierKind::Username) {
             // Somebody may have made it in the same instant, without a name.
             Some(first) => (create(tx, scope, first, name).await?, false),
-            // The parser refuses senders without both.
+            // The parser refuses senders without a number and a BSUID.
             None => return Err(crate::error::Error::not_found("sender")),
         },
     };

@@ -3,11 +3,11 @@
 
 mod template;
 
-use bellhop_domain::Content;
 use bellhop_domain::content::{Text, Unsupported};
 use bellhop_domain::inbound::{
     Change, DeliveryStatus, InboundKind, InboundMessage, Item, Sender, StatusUpdate, Unreadable,
 };
+use bellhop_domain::{Content, PhoneNumber};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
@@ -106,7 +106,9 @@ fn message(item: &Value, contacts: &[wire::Contact]) -> Result<Item, Unreadable>
     let wamid = message.id.clone().ok_or_else(|| bad("it has no id"))?;
     let word = message.kind.clone().ok_or_else(|| bad("it has no type"))?;
     let from = sender(&message, contacts);
-    if from.wa_id.is_none() && from.bsuid.is_none() {
+    // Digits alone are nobody: such a sender could be neither found again nor answered.
+    let is_number = from.wa_id.as_deref().is_some_and(|wa_id| PhoneNumber::from_wa_id(wa_id).is_ok());
+    if !is_number && from.bsuid.is_none() {
         return Err(bad("it names no sender"));
     }
     let timestamp = time(message.timestamp).ok_or_else(|| bad("its timestamp is not one"))?;
