@@ -128,6 +128,9 @@ impl App {
             error: Set(Some(error).filter(|error| !error.is_empty())),
             ..kept(change.field, digest, change.raw, scope.at)
         };
+        // Before the transaction, which has the one connection that it may use.
+        let of_templates = items.iter().any(|item| matches!(item, Item::Template(_)));
+        let numbers = if of_templates { self.numbers_of_account(connection).await? } else { Vec::new() };
         let tx = self.db.begin().await?;
         if !keep(&tx, row).await? {
             return Ok(());
@@ -147,7 +150,6 @@ impl App {
                     status::apply(&tx, scope, connection, update, &mut after).await?;
                 }
                 Item::Template(news) => {
-                    let numbers = self.numbers_of_account(connection).await?;
                     after.sync_templates |= !template::apply_news(&tx, scope, &numbers, (&news, time))
                         .await?
                         || template::asks_for_sync(&news);
