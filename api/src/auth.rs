@@ -38,10 +38,16 @@ needs!(
     ReadConversations,
     ResolveConversations,
     ReadGuests,
+    ReadAnalytics,
+    ChangeGuests,
+    ImportGuests,
+    ManageStays,
+    ChangeConsent,
     ReadTemplates,
     ManageTemplates,
     ReadProperty,
-    ChangeProperty
+    ChangeProperty,
+    ManageConnections
 );
 
 /// A caller that has the right `R`, and the application to act upon.

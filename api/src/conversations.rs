@@ -1,6 +1,7 @@
 //! Conversations, their windows and their end.
 
 use bellhop_domain::conversation::ConversationStatus;
+use bellhop_domain::stay::StayStatus;
 use bellhop_domain::window::WindowState;
 use bellhop_domain::{ConversationId, GuestId, MessageId};
 use bellhop_service::conversation::{
@@ -207,12 +208,27 @@ impl Conversations {
         status: Query<Option<ConversationStatus>>,
         /// By the 24-hour window: `open`, `closing` (within two hours) or `closed`
         window: Query<Option<WindowState>>,
+        /// Of the guest's current stay
+        room: Query<Option<String>>,
+        /// Of the guest's current stay: `in_house` or `reserved`
+        stay_status: Query<Option<StayStatus>>,
+        /// The guest's
+        tier: Query<Option<String>>,
+        /// The guest's, exactly: `en` finds no `en_US`
+        language: Query<Option<String>>,
         limit: Query<Option<Limit>>,
         /// `next_cursor` of the page before
         cursor: Query<Option<String>>,
     ) -> Result<Json<List<Conversation>>, ApiError> {
-        let guest_phone = guest_phone.0.map(|phone| phone.0);
-        let filter = ConversationFilter { guest_phone, status: status.0, window: window.0 };
+        let filter = ConversationFilter {
+            guest_phone: guest_phone.0.map(|phone| phone.0),
+            status: status.0,
+            window: window.0,
+            room: room.0,
+            stay_status: stay_status.0,
+            tier: tier.0,
+            language: language.0,
+        };
         let page = PageRequest::parse(limit.0.map(|limit| limit.0), cursor.0)?;
         Ok(Json(auth.app.conversations(&auth.caller, filter, page).await?.into()))
     }

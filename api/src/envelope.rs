@@ -64,7 +64,8 @@ pub enum ApiError {
         String,
     ),
     /// The present state is against it: CONVERSATION_MISMATCH, NO_CONNECTION, GUEST_UNREACHABLE,
-    /// MESSAGE_NOT_IN_DOUBT, TEMPLATE_EXISTS, TEMPLATE_STATE_CONFLICT, PROVIDER_CREDENTIALS
+    /// MESSAGE_NOT_IN_DOUBT, TEMPLATE_EXISTS, TEMPLATE_STATE_CONFLICT, PROVIDER_CREDENTIALS,
+    /// NUMBER_CONNECTED, NUMBER_TAKEN, NUMBER_DISCONNECTED
     #[oai(status = 409)]
     Conflict(Json<ErrorEnvelope>),
     /// The body is over the limit: PAYLOAD_TOO_LARGE
@@ -74,7 +75,7 @@ pub enum ApiError {
     #[oai(status = 415)]
     UnsupportedMediaType(Json<ErrorEnvelope>),
     /// The request cannot be done as it stands: IDEMPOTENCY_KEY_REUSED, MEDIA_UPLOAD_FAILED,
-    /// TEMPLATE_REFUSED
+    /// TEMPLATE_REFUSED, ACCESS_TOKEN_REFUSED, NUMBER_UNKNOWN, NUMBER_NOT_OF_ACCOUNT, CALLBACK_REFUSED
     #[oai(status = 422)]
     Unprocessable(Json<ErrorEnvelope>),
     /// Too many requests: RATE_LIMIT_EXCEEDED

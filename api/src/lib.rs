@@ -1,11 +1,16 @@
 //! The HTTP API: extracts, calls a service, maps. No rule lives here.
 
 mod analytics;
+mod analytics_numbers;
+mod analytics_summary;
 mod answer;
 mod auth;
 mod batch;
 mod batches;
 mod body;
+mod connection;
+mod connections;
+mod consent;
 mod content;
 mod conversations;
 mod cors;
@@ -15,6 +20,7 @@ mod envelope;
 mod errors;
 mod export;
 mod failure;
+mod guest_import;
 mod guests;
 mod health;
 mod limit;
@@ -28,10 +34,12 @@ mod openapi;
 mod prefer;
 mod property;
 mod request_id;
+mod revisions;
 mod routes;
 mod sending;
 mod serve;
 mod settle_in;
+mod stays;
 mod template;
 mod template_forms;
 mod templates;
@@ -82,8 +90,14 @@ enum Tag {
     Conversations,
     /// Who the hotel writes with
     Guests,
+    /// How messages go, in numbers
+    Analytics,
+    /// Who is in which room, and when
+    Stays,
     /// The hotel
     Property,
+    /// The hotel's WhatsApp numbers
+    Connections,
     /// The way in from WhatsApp
     Webhook,
     /// Every code of the error envelope
@@ -98,7 +112,12 @@ type Resources = (
     templates::Templates,
     conversations::Conversations,
     guests::Guests,
+    analytics_summary::AnalyticsApi,
+    guest_import::GuestImport,
+    stays::Stays,
+    consent::ConsentApi,
     property::PropertyApi,
+    connections::Connections,
     webhook::Webhook,
     errors::Errors,
 );
@@ -112,7 +131,12 @@ fn service() -> OpenApiService<Resources, ()> {
         templates::Templates,
         conversations::Conversations,
         guests::Guests,
+        analytics_summary::AnalyticsApi,
+        guest_import::GuestImport,
+        stays::Stays,
+        consent::ConsentApi,
         property::PropertyApi,
+        connections::Connections,
         webhook::Webhook,
         errors::Errors,
     );

@@ -22,8 +22,8 @@ use crate::envelope::ApiError;
 /// The largest body that is taken. Meta sends at most 3 MB.
 const BODY_MAX: usize = 5 << 20;
 
-/// The largest file of recipients, which is read as it comes.
-const BATCH_MAX: usize = 64 << 20;
+/// The largest file of recipients or guests, which is read as it comes.
+const LINES_MAX: usize = 64 << 20;
 
 /// The largest file of a message, with room for the form around it.
 const MEDIA_MAX: usize = (media::MAX_BYTES as usize) + (1 << 20);
@@ -56,7 +56,7 @@ type Handle = Arc<Mutex<Shared>>;
 /// The most that an address takes. By its path, not by its content type, which a sender may choose.
 fn most_at(path: &str) -> usize {
     match path.strip_prefix(BASE_PATH) {
-        Some("/batches/upload") => BATCH_MAX,
+        Some("/batches/upload" | "/guests/import") => LINES_MAX,
         Some("/media/upload") => MEDIA_MAX,
         Some(_) | None => BODY_MAX,
     }

@@ -1,6 +1,7 @@
 //! `api`: serves the HTTP API and the provider's callback, and sends what can leave at once. What
 //! cannot is the work of `worker`, by way of the database and RabbitMQ.
 
+use std::collections::HashSet;
 use std::process::ExitCode;
 
 use bellhop_infra::clock::MovableClock;
@@ -33,7 +34,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     });
     let (settling, shutdown) = (app.clone(), tasks.shutdown());
     tasks.spawn(async move {
-        bellhop_api::settle_in(settling, shutdown).await;
+        bellhop_api::settle_in(settling, HashSet::new(), shutdown).await;
         Ok(())
     });
     tasks.spawn(fleet.keep(tasks.shutdown()));

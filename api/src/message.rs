@@ -1,6 +1,7 @@
 //! Messages, as answers show them.
 
 use bellhop_domain::conversation::Direction;
+use bellhop_domain::pricing::Pricing as View;
 use bellhop_domain::provider_error::ProviderError;
 use bellhop_domain::{ConversationId, GuestId, MessageId, MessageStatus};
 use bellhop_service::message::MessageView;
@@ -8,6 +9,7 @@ use poem_openapi::Object;
 
 use crate::content::Content;
 use crate::failure::FailureReason;
+use crate::revisions::{EarlierContent, MessageOrigin};
 use crate::types::{JsonObject, Nullable, Timestamp};
 
 /// A message, to or from a guest.
@@ -19,7 +21,8 @@ pub struct Message {
     guest_id: GuestId,
     direction: Direction,
     /// `text`, `image`, `video`, `audio`, `document`, `sticker`, `location`, `contacts`, `interactive`,
-    /// `reaction`, `template`, or `unsupported` for what a guest sent and is not understood yet.
+    /// `reaction`, `template`; of guests also `reply` (a button or row that was tapped), `order`, `notice` (what
+    /// WhatsApp tells of the guest) and `unsupported` (not understood yet).
     message_type: String,
     content: Content,
     status: MessageStatus,
@@ -27,6 +30,16 @@ pub struct Message {
     wamid: Option<String>,
     /// The wamid of the message that this one answers.
     reply_to: Option<String>,
+    /// Our id of the same, where it is a message that we have.
+    reply_to_message_id: Option<MessageId>,
+    /// Where it comes from, if not simply from the guest.
+    origin: Option<MessageOrigin>,
+    /// When the guest changed it last; `content` is what it says now.
+    edited_at: Option<Timestamp>,
+    /// When the guest deleted it for everyone.
+    revoked_at: Option<Timestamp>,
+    /// What it said before, oldest first.
+    earlier: Option<Vec<EarlierContent>>,
     staff_member_id: Option<String>,
     metadata: Option<JsonObject>,
     /// How often it went, or may have gone, out.
@@ -48,6 +61,8 @@ pub struct Message {
     in_doubt_since: Option<Timestamp>,
     /// WhatsApp took it twice.
     sent_twice: bool,
+    /// Whether it costs, once WhatsApp said so.
+    pricing: Option<Pricing>,
     /// `true`: the 24-hour window had closed, and what it says is the fallback template.
     fell_back: bool,
     /// The message that WhatsApp dropped because its window had closed; this one went out instead.
@@ -61,6 +76,20 @@ struct Failure {
     code: i64,
     title: String,
     details: Option<String>,
+}
+
+/// What WhatsApp charges for a message: no amount, but whether it costs and by which tariff.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+struct Pricing {
+    billable: bool,
+    /// `PMP`: for each message.
+    pricing_model: Option<String>,
+    /// WhatsApp's word, such as `regular` or `free_customer_service`.
+    #[oai(rename = "type")]
+    kind: Option<String>,
+    /// WhatsApp's word, such as `marketing`, `utility`, `authentication` or `service`.
+    category: Option<String>,
 }
 
 /// What became of a message.
@@ -80,6 +109,13 @@ impl From<ProviderError> for Failure {
     }
 }
 
+impl From<View> for Pricing {
+    fn from(view: View) -> Self {
+        let View { billable, pricing_model, kind, category } = view;
+        Self { billable, pricing_model, kind, category }
+    }
+}
+
 impl From<MessageView> for Message {
     fn from(view: MessageView) -> Self {
         Self {
@@ -89,10 +125,16 @@ impl From<MessageView> for Message {
             guest_id: view.guest_id,
             direction: view.direction,
             message_type: view.content.kind().to_owned(),
-            content: view.content.into(),
+            content: Content::of(view.content, view.arrival),
             status: view.status,
             wamid: view.wamid,
             reply_to: view.reply_to,
+            reply_to_message_id: view.reply_to_message,
+            origin: view.origin.map(MessageOrigin::from),
+            edited_at: view.edited_at.map(Timestamp),
+            revoked_at: view.revoked_at.map(Timestamp),
+            earlier: (!view.revisions.is_empty())
+                .then(|| view.revisions.into_iter().map(EarlierContent::from).collect()),
             staff_member_id: view.staff_member_id,
             metadata: view.metadata.map(JsonObject::of),
             attempts: view.attempts,
@@ -106,6 +148,7 @@ impl From<MessageView> for Message {
             failure: view.failure.map(Failure::from),
             in_doubt_since: view.in_doubt_since.map(Timestamp),
             sent_twice: view.sent_twice,
+            pricing: view.pricing.map(Pricing::from),
             fell_back: view.fell_back,
             fallback_for: view.fallback_for,
         }

@@ -25,6 +25,8 @@ struct Property {
     default_language: String,
     /// What becomes of a message whose fate stays unknown.
     in_doubt_policy: InDoubtPolicy,
+    /// Marketing templates go only to guests who have agreed to marketing.
+    require_opt_in: bool,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -40,6 +42,9 @@ struct ChangeOfProperty {
     default_country: Option<String>,
     default_language: Option<String>,
     in_doubt_policy: Option<InDoubtPolicy>,
+    /// `true`: marketing templates go only to guests who have agreed to marketing. `false`: to all but those who
+    /// stopped it. Free-form messages and other templates are never held back by this.
+    require_opt_in: Option<bool>,
 }
 
 impl From<PropertyView> for Property {
@@ -51,6 +56,7 @@ impl From<PropertyView> for Property {
             default_country: Nullable(view.default_country),
             default_language: view.default_language,
             in_doubt_policy: view.in_doubt_policy,
+            require_opt_in: view.require_opt_in,
             created_at: view.created_at.into(),
             updated_at: view.updated_at.into(),
         }
@@ -65,6 +71,7 @@ impl From<ChangeOfProperty> for PropertyChange {
             default_country: change.default_country,
             default_language: change.default_language,
             in_doubt_policy: change.in_doubt_policy,
+            require_opt_in: change.require_opt_in,
         }
     }
 }

@@ -11,14 +11,13 @@ use tokio_util::sync::CancellationToken;
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// Registers the callback of every connection and reads its number and templates, once each; tries
-/// on with those that fail, and looks for new ones, until the token is cancelled.
+/// Registers the callback of every connection that is not in `done` and reads its number and templates, once
+/// each; tries on with those that fail, and looks for new ones, until the token is cancelled.
 ///
 /// Readiness does not wait for it: the provider checks the callback by calling it, and a balancer
 /// lets that call in only when the process is ready. Two processes that register the same address
 /// do no harm.
-pub async fn settle_in(app: App, shutdown: CancellationToken) {
-    let mut done = HashSet::new();
+pub async fn settle_in(app: App, mut done: HashSet<ConnectionId>, shutdown: CancellationToken) {
     let mut pause = PAUSE_MIN;
     while !shutdown.is_cancelled() {
         pause = match once(&app, &mut done).await {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bellhop_domain::stay::Date;
 use chrono::{DateTime, SecondsFormat, Utc};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type};
@@ -73,6 +74,37 @@ impl ParseFromParameter for Timestamp {
         // An unescaped `+` of an offset arrives as a space.
         let at = text.replace(' ', "+").parse();
         at.map(Self).map_err(|_| ParseError::custom("must be a time, such as 2024-01-15T10:00:00.000Z"))
+    }
+}
+
+/// A day in the property's own calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalDate(pub Date);
+
+plain_type!(
+    LocalDate,
+    "local_date",
+    MetaSchema { example: Some("2026-03-31".into()), ..MetaSchema::new_with_format("string", "date") }
+);
+
+impl ToJSON for LocalDate {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.0.to_string().into())
+    }
+}
+
+impl ParseFromJSON for LocalDate {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        match value.unwrap_or_default() {
+            Value::String(text) => Self::parse_from_parameter(&text),
+            other => Err(ParseError::expected_type(other)),
+        }
+    }
+}
+
+impl ParseFromParameter for LocalDate {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        text.parse().map(Self).map_err(ParseError::custom)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod cpu;
 mod guests;
+mod history;
 mod ledger;
 mod load;
 mod raw;
@@ -20,9 +21,11 @@ use bellhop_e2e::services::Services;
 use scenarios::Size;
 use tokio::signal::unix::{SignalKind, signal};
 
-const ALL: [&str; 6] = ["batch", "pacing", "front_desk", "single", "ingest", "memory"];
+const ALL: [&str; 7] = ["batch", "pacing", "front_desk", "single", "ingest", "memory", "reading"];
 /// Longer than any scenario takes on a slow machine.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
+/// The same, with millions of messages to write first.
+const LIMIT_OF_READING: Duration = Duration::from_secs(120 * 60);
 
 fn main() -> Result<()> {
     let (flags, mut wanted): (Vec<_>, Vec<_>) =
@@ -53,7 +56,8 @@ fn main() -> Result<()> {
 async fn all(wanted: &[String], size: Size) -> Result<()> {
     println!("{}", report::machine(&Services::at_hand().await).await?);
     for name in wanted {
-        tokio::time::timeout(LIMIT, one(name, size))
+        let limit = if name == "reading" { LIMIT_OF_READING } else { LIMIT };
+        tokio::time::timeout(limit, one(name, size))
             .await
             .with_context(|| format!("{name} takes too long"))??;
     }
@@ -68,6 +72,7 @@ async fn one(name: &str, size: Size) -> Result<()> {
         "single" => scenarios::single::run(size).await,
         "ingest" => scenarios::ingest::run(size).await,
         "memory" => scenarios::memory::run(size).await,
+        "reading" => scenarios::reading::run(size).await,
         other => bail!("there is no scenario {other}"),
     }
 }

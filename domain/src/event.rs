@@ -7,6 +7,12 @@ text_enum! {
     /// What happened. Written in the transaction of the change itself.
     EventType {
         InboundMessage = "inbound_message",
+        /// A file that a guest sent is here.
+        MediaReceived = "media_received",
+        /// A guest changed what they had said.
+        MessageEdited = "message_edited",
+        /// A guest deleted it for everyone.
+        MessageRevoked = "message_revoked",
         MessageQueued = "message_queued",
         MessageSent = "message_sent",
         MessageDelivered = "message_delivered",
@@ -27,10 +33,16 @@ text_enum! {
         GuestCreated = "guest_created",
         GuestUpdated = "guest_updated",
         GuestMerged = "guest_merged",
+        /// The guest agrees, from now on, to what `kind` names.
+        GuestOptedIn = "guest_opted_in",
+        /// The guest does not want what `kind` names any more.
+        GuestOptedOut = "guest_opted_out",
         TemplateStatusChanged = "template_status_changed",
         /// The provider files it elsewhere; what it costs and who may get it changes with that.
         TemplateCategoryChanged = "template_category_changed",
         TemplateQualityChanged = "template_quality_changed",
+        /// A number was connected or taken away, its access token was refused, or a new one accepted.
+        ConnectionStatusChanged = "connection_status_changed",
     }
 }
 

@@ -29,7 +29,23 @@ pub enum Identifier {
     Username(String),
 }
 
+/// The text is no BSUID: two letters of a country, a dot, letters and digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a BSUID, such as US.13491208655302741918")]
+pub struct BadBsuid;
+
 impl Identifier {
+    /// Reads a BSUID that a person or another system wrote.
+    pub fn read_bsuid(text: &str) -> Result<Self, BadBsuid> {
+        let text = text.trim();
+        let (country, id) = text.split_once('.').ok_or(BadBsuid)?;
+        let is_country = country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
+        // An organisation's own form has a second dot.
+        let is_id =
+            (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
+        if is_country && is_id { Ok(Self::Bsuid(text.to_owned())) } else { Err(BadBsuid) }
+    }
+
     pub const fn kind(&self) -> IdentifierKind {
         match self {
             Self::Phone(_) => IdentifierKind::Phone,
@@ -96,6 +112,16 @@ impl Recipient {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bsuid_is_a_country_and_an_id() {
+        for good in ["US.13491208655302741918", " MX.1 ", "US.ENT.11815799212886844830"] {
+            assert_eq!(Identifier::read_bsuid(good), Ok(Identifier::Bsuid(good.trim().into())));
+        }
+        for bad in ["", "US.", "us.1", "USA.1", "+1234567890", "US.1 2", &format!("US.{}", "1".repeat(129))] {
+            assert_eq!(Identifier::read_bsuid(bad), Err(BadBsuid), "{bad}");
+        }
+    }
 
     #[test]
     fn a_hidden_guest_is_reached_by_bsuid_and_a_known_one_by_wa_id() {

@@ -114,6 +114,8 @@ ids! {
     GuestId = "guest";
     ConversationId = "conv";
     MessageId = "msg";
+    /// A reservation of a property management system.
+    StayId = "stay";
     /// Many messages that were handed in together.
     BatchId = "batch";
     /// An API token's row, not the token.

@@ -1,10 +1,14 @@
 //! What a webhook of the provider tells, in our words.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::MediaId;
 use crate::attempt::AttemptRef;
 use crate::content::Content;
+use crate::media::MediaKind;
+use crate::pricing::Pricing;
 use crate::provider_error::ProviderError;
 use crate::status::MessageStatus;
 
@@ -35,9 +39,11 @@ pub struct Unreadable {
 /// One thing that a change tells.
 #[derive(Debug, Clone)]
 pub enum Item {
-    Message(InboundMessage),
+    Message(Box<InboundMessage>),
+    Revision(Revision),
     Status(StatusUpdate),
     Template(TemplateNews),
+    Preference(Preference),
     /// Stored with the change and not acted upon (yet).
     Kept,
 }
@@ -64,6 +70,128 @@ pub struct InboundMessage {
     pub content: Content,
     /// The wamid of the message that it answers.
     pub reply_to: Option<String>,
+    /// Where it comes from, if not simply from the guest.
+    pub origin: Option<Origin>,
+    /// What it carries.
+    pub file: Option<InboundFile>,
+    /// Who the sender is from now on, where that is the news.
+    pub moved: Option<NewIdentity>,
+}
+
+/// The file of an inbound message, as the provider describes it. It has to be fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboundFile {
+    /// Ours, minted by the parser; the content's `MediaRef::MediaId` names it.
+    pub media_id: MediaId,
+    pub kind: MediaKind,
+    /// The provider's id of it.
+    pub provider_id: String,
+    pub mime: String,
+    /// As the provider wrote it: base64 or hexadecimal.
+    pub sha256: Option<String>,
+    pub filename: Option<String>,
+    /// Ready address, when the webhook brought one; good for five minutes.
+    pub url: Option<String>,
+}
+
+/// The provider's word that the sender has a new number, or a new user id, or both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewIdentity {
+    pub wa_id: Option<String>,
+    pub bsuid: Option<String>,
+}
+
+/// Where a message comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "db", derive(sea_orm::FromJsonQueryResult))]
+pub struct Origin {
+    /// The guest passed on what somebody else wrote.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forwarded: bool,
+    /// It was passed on many times.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frequently_forwarded: bool,
+    /// The ad or post from which the guest came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<Referral>,
+    /// The product that the guest asks about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<Product>,
+}
+
+/// An ad or a post that led to WhatsApp. Source: Meta, webhooks, `referral`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Referral {
+    /// Meta's word: `ad` or `post`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headline: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Meta's word: `image` or `video`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_url: Option<String>,
+    /// Meta's id of the click.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub click_id: Option<String>,
+    /// What the ad had written for the guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub welcome_text: Option<String>,
+}
+
+/// A product of a catalog.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Product {
+    pub catalog_id: String,
+    pub product_id: String,
+}
+
+/// A guest's change of a message that they sent before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Revision {
+    /// Of the change itself.
+    pub wamid: String,
+    /// The message that is changed.
+    pub original: String,
+    /// When the guest did it, by the provider's clock.
+    pub timestamp: DateTime<Utc>,
+    pub change: RevisionChange,
+}
+
+crate::text_enum! {
+    /// What a guest did to a message.
+    RevisionKind {
+        Edit = "edit",
+        Revoke = "revoke",
+    }
+}
+
+/// What a message said earlier, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+#[cfg_attr(feature = "db", derive(sea_orm::FromJsonQueryResult))]
+pub struct Said(pub Vec<Saying>);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Saying {
+    pub content: Content,
+    /// From when on it said so, by the provider's clock.
+    pub at: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum RevisionChange {
+    /// It says this now.
+    Edit(Box<Content>),
+    /// It was deleted for everyone.
+    Revoke,
 }
 
 /// Who wrote. At least one of `wa_id` and `bsuid` is there.
@@ -88,6 +216,8 @@ pub struct StatusUpdate {
     pub bsuid: Option<String>,
     /// With `failed`.
     pub error: Option<ProviderError>,
+    /// With some of a message's statuses.
+    pub pricing: Option<Pricing>,
 }
 
 crate::text_enum! {
@@ -109,6 +239,25 @@ impl DeliveryStatus {
             Self::Failed => MessageStatus::Failed,
         }
     }
+}
+
+crate::text_enum! {
+    /// What a guest chose about marketing in WhatsApp itself, in Meta's words.
+    Choice {
+        Stop = "stop",
+        Resume = "resume",
+    }
+}
+
+/// A guest stopped or resumed the business's marketing in WhatsApp.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preference {
+    pub from: Sender,
+    pub choice: Choice,
+    /// When the guest chose.
+    pub timestamp: DateTime<Utc>,
+    /// Meta's sentence about it.
+    pub detail: Option<String>,
 }
 
 /// The provider's word on one language of one of our templates.

@@ -3,14 +3,19 @@
 //! Everything here is a value or a rule over values; the traits that reach the outside stand in
 //! [`ports`]. The features `db` and `openapi` add trait implementations only.
 
+pub mod address;
+pub mod analytics;
 pub mod answer;
 pub mod attempt;
 pub mod batch;
+pub mod connection;
+pub mod consent;
 pub mod content;
 pub mod conversation;
 pub mod error_table;
 pub mod event;
 pub mod guest;
+pub mod histogram;
 pub mod id;
 pub mod inbound;
 pub mod media;
@@ -18,12 +23,15 @@ pub mod media;
 mod openapi;
 pub mod phone;
 pub mod ports;
+pub mod pricing;
+pub mod profile;
 pub mod provider_error;
 pub mod retry;
 pub mod rights;
 pub mod secret;
 pub mod settings;
 pub mod status;
+pub mod stay;
 pub mod template;
 pub mod webhook;
 pub mod window;

@@ -19,6 +19,17 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What became of a file that a guest sent.
+    ArrivalStatus {
+        /// It is being fetched, or will be tried again.
+        Pending = "pending",
+        Stored = "stored",
+        /// Given up; staff may have it tried again.
+        Failed = "failed",
+    }
+}
+
 /// A type of file that WhatsApp takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
@@ -34,6 +45,9 @@ pub const MAX_BYTES: u64 = 100 * MB;
 
 /// How long an uploaded file can be used at the provider. Source: Meta, "Media".
 pub const LIVES_FOR: chrono::TimeDelta = chrono::TimeDelta::days(30);
+
+/// How long the provider keeps a file that a guest sent. Source: Meta, "Media" (30 days before October 2025).
+pub const RECEIVED_LIVES_FOR: chrono::TimeDelta = chrono::TimeDelta::days(7);
 
 macro_rules! taken {
     ($max:expr; $($mime:literal),+ $(,)?) => { &[$(Taken { mime: $mime, max_bytes: $max }),+] };

@@ -110,23 +110,40 @@ macro_rules! enum_types {
 use poem_openapi::types::ParseFromParameter as _;
 
 use crate::MessageStatus;
+use crate::analytics::GroupBy;
 use crate::batch::{BatchStatus, RefusalKind};
-use crate::content::ButtonKind;
+use crate::connection::{CallbackState, ConnectionStatus};
+use crate::consent::{ConsentKind, ConsentSource, ConsentState};
+use crate::content::{ButtonKind, NoticeKind, ReplyKind};
 use crate::conversation::{ConversationStatus, Direction};
-use crate::media::MediaKind;
+use crate::media::{ArrivalStatus, MediaKind};
 use crate::settings::InDoubtPolicy;
+use crate::stay::{StayOutcome, StayStatus};
 use crate::template::ChangeCause;
+use crate::webhook::ChangeOutcome;
 use crate::window::WindowState;
 
 enum_types!(
+    GroupBy,
     ButtonKind,
     WindowState,
     ChangeCause,
+    ArrivalStatus,
+    ChangeOutcome,
+    CallbackState,
+    ConnectionStatus,
     MediaKind,
+    ReplyKind,
+    NoticeKind,
     BatchStatus,
+    ConsentKind,
+    ConsentSource,
+    ConsentState,
     RefusalKind,
     MessageStatus,
     ConversationStatus,
     Direction,
-    InDoubtPolicy
+    InDoubtPolicy,
+    StayStatus,
+    StayOutcome
 );

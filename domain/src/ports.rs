@@ -15,8 +15,8 @@ pub use cipher::{Cipher, CipherError};
 pub use clock::Clock;
 pub use media_store::{ByteStream, MediaStore, MediaStoreError};
 pub use provider::{
-    Line, MediaFile, NumberInfo, Outbound, Provider, ProviderFailure, ProviderMedia, ReadMark, TemplateDraft,
-    TemplateReceipt,
+    FetchFailure, FetchedFile, Line, MediaFile, NumberInfo, Outbound, Provider, ProviderFailure,
+    ProviderMedia, ReadMark, TemplateDraft, TemplateReceipt, WantedFile,
 };
 pub use queue::{Acknowledge, Delivery, Hint, Queue, QueueError, Subscription};
 pub use rate_limiter::{BatchAsk, BatchPermit, BatchPlace, Pace, Permit, RateLimiter};

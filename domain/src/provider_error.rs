@@ -44,6 +44,11 @@ impl ProviderError {
         }
     }
 
+    /// An error of which only the code is known.
+    pub fn of_code(code: i64) -> Self {
+        Self { code, ..Self::ours("") }
+    }
+
     /// Whether we stated it ourselves, so that its code says nothing to anybody else.
     pub fn is_ours(&self) -> bool {
         OwnReason::of(self.code, &self.title).is_some()
@@ -63,6 +68,11 @@ impl ProviderError {
         ProviderCode::of(self.code) == Some(ProviderCode::WindowClosed)
     }
 
+    /// Whether the guest has stopped marketing in WhatsApp, whatever we knew of it.
+    pub fn says_marketing_stopped(&self) -> bool {
+        ProviderCode::of(self.code) == Some(ProviderCode::StoppedMarketing)
+    }
+
     /// Whether the number itself was too fast, so that its pace has to drop.
     pub fn is_about_throughput(&self) -> bool {
         ProviderCode::of(self.code) == Some(ProviderCode::Throughput)
@@ -72,6 +82,24 @@ impl ProviderError {
     /// spam, or against the policy.
     pub fn restricts_the_number(&self) -> bool {
         matches!(ProviderCode::of(self.code), Some(ProviderCode::SpamLimit | ProviderCode::PolicyRestriction))
+    }
+
+    /// Whether the access token itself is dead, so that no call succeeds until there is another.
+    pub fn says_token_is_dead(&self) -> bool {
+        use ProviderCode::{TokenDead, TokenInvalid, TokenMissing};
+        matches!(ProviderCode::of(self.code), Some(TokenDead | TokenInvalid | TokenMissing))
+            && !self.is_ours()
+    }
+
+    /// Whether a refused send says that no message leaves with this access token: it is dead, or lacks a
+    /// permission. Of another call only the first says so.
+    pub fn forbids_sending(&self) -> bool {
+        use ProviderCode::{AccessDenied, Capability, Permission, PermissionDenied};
+        let lacks = matches!(
+            ProviderCode::of(self.code),
+            Some(Capability | PermissionDenied | Permission | AccessDenied)
+        );
+        lacks || self.says_token_is_dead()
     }
 
     /// What the table says; for codes it does not know, what the answer itself suggests.
@@ -160,6 +188,19 @@ mod tests {
                 assert_eq!(error(code, http, true).class(), class, "{code}");
             }
         }
+    }
+
+    #[test]
+    fn which_errors_ask_for_another_token() {
+        let of = |f: fn(&ProviderError) -> bool| -> Vec<i64> {
+            let codes = [0, 1, 3, 10, 33, 100, 104, 190, 200, 299, 368, 131_005, 131_031, 131_042, 999_999];
+            codes.into_iter().filter(|code| f(&error(*code, Some(401), false))).collect()
+        };
+        assert_eq!(of(ProviderError::says_token_is_dead), [0, 104, 190]);
+        assert_eq!(of(ProviderError::forbids_sending), [0, 3, 10, 104, 190, 200, 299, 131_005]);
+        // As the first versions wrote reasons of our own: under 0, Meta's code of a dead token.
+        let own = ProviderError { code: 0, ..ProviderError::own(OwnReason::GuestUnreachable) };
+        assert!(!own.forbids_sending());
     }
 
     #[test]

@@ -45,6 +45,44 @@ pub fn after_no_connection(nth: i32, jitter: f64) -> Duration {
     }
 }
 
+/// What follows a fetch of a guest's file that did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterFetch {
+    Again {
+        after: Duration,
+        /// Whether it counts as a failure of the file. While credentials are wanted, none does.
+        counts: bool,
+    },
+    GiveUp,
+}
+
+/// Soon at first, because staff wait for it. The provider keeps a file for seven days, and blocks numbers that ask
+/// in vain twenty times in an hour.
+const FETCHES: [Duration; 8] = [
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+    Duration::from_secs(5 * 60),
+    Duration::from_secs(15 * 60),
+    Duration::from_secs(3600),
+    Duration::from_secs(3 * 3600),
+    Duration::from_secs(6 * 3600),
+];
+
+/// The next step after the `nth` failure in a row (from 1). One that is none of the provider's is of the class
+/// `Backoff`. `jitter` as with [`after_refusal`].
+pub fn after_failed_fetch(class: ErrorClass, nth: i32, jitter: f64) -> AfterFetch {
+    let (after, counts) = match class {
+        ErrorClass::Backoff | ErrorClass::BackoffThrice | ErrorClass::PairLimit | ErrorClass::Later => {
+            let at = usize::try_from(nth - 1).unwrap_or(0).min(FETCHES.len() - 1);
+            (FETCHES[at], true)
+        }
+        ErrorClass::Credentials => (LATER, false),
+        ErrorClass::Never | ErrorClass::OptOut => return AfterFetch::GiveUp,
+    };
+    AfterFetch::Again { after: after.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0), counts }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +102,28 @@ mod tests {
         }
         assert_eq!(after_refusal(Backoff, 1, 0.0), AfterRefusal::RetryIn(Duration::from_millis(500)));
         assert_eq!(after_refusal(PairLimit, 3, 1.0), AfterRefusal::RetryIn(Duration::from_secs(16)));
+    }
+
+    #[test]
+    fn fetches_are_tried_for_as_long_as_the_file_is_kept() {
+        let mut last = Duration::ZERO;
+        let mut in_an_hour = 0;
+        let mut passed = Duration::ZERO;
+        for nth in 1..100 {
+            let AfterFetch::Again { after, counts: true } = after_failed_fetch(Backoff, nth, 0.0) else {
+                panic!("{nth}")
+            };
+            assert!(after >= last && after <= LATER_MAX);
+            passed += after;
+            in_an_hour += usize::from(passed < Duration::from_secs(3600));
+            last = after;
+        }
+        assert!(in_an_hour < 10, "{in_an_hour}");
+        for class in [Never, OptOut] {
+            assert_eq!(after_failed_fetch(class, 1, 0.5), AfterFetch::GiveUp);
+        }
+        let waits = AfterFetch::Again { after: LATER, counts: false };
+        assert_eq!(after_failed_fetch(Credentials, 50, 1.0), waits);
     }
 
     #[test]

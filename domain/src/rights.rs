@@ -21,10 +21,18 @@ pub enum Right {
     ReadConversations,
     ResolveConversations,
     ReadGuests,
+    ReadAnalytics,
+    ChangeGuests,
+    ImportGuests,
+    /// Tell who stays, when and in which room.
+    ManageStays,
+    /// To opt out must be easy: whoever talks with guests may write it down.
+    ChangeConsent,
     ReadTemplates,
     ManageTemplates,
     ReadProperty,
     ChangeProperty,
+    ManageConnections,
 }
 
 impl Role {
@@ -35,9 +43,18 @@ impl Role {
             | Right::ReadConversations
             | Right::ResolveConversations
             | Right::ReadGuests
+            | Right::ReadAnalytics
+            | Right::ChangeGuests
+            | Right::ChangeConsent
             | Right::ReadTemplates => matches!(self, Self::Staff | Self::Admin),
             Right::ReadProperty => matches!(self, Self::Staff | Self::Admin | Self::Partner),
-            Right::ManageTemplates | Right::ChangeProperty => matches!(self, Self::Admin),
+            Right::ManageStays => matches!(self, Self::Admin | Self::Partner),
+            Right::ManageTemplates
+            | Right::ChangeProperty
+            | Right::ImportGuests
+            | Right::ManageConnections => {
+                matches!(self, Self::Admin)
+            }
         }
     }
 }

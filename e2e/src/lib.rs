@@ -37,3 +37,19 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: i
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+/// Every order of `items`.
+pub fn orders<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
+    if items.is_empty() {
+        return vec![Vec::new()];
+    }
+    let pick = |i: usize| {
+        let mut rest = items.to_vec();
+        let first = rest.remove(i);
+        orders(&rest).into_iter().map(move |mut order| {
+            order.insert(0, first.clone());
+            order
+        })
+    };
+    (0..items.len()).flat_map(pick).collect()
+}

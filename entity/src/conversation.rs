@@ -1,6 +1,7 @@
 //! All that one guest and one number of the hotel ever said to each other.
 
 use bellhop_domain::conversation::ConversationStatus;
+use bellhop_domain::stay::StayStatus;
 use bellhop_domain::{ConnectionId, ConversationId, GuestId, PropertyId};
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
@@ -27,6 +28,11 @@ pub struct Model {
     pub resolved_at: Option<DateTime<Utc>>,
     /// The conversation that took over the messages when the guests were joined.
     pub merged_into: Option<ConversationId>,
+    // The guest's, kept here too, so that a list by one of them in the order of activity is an index.
+    pub language: Option<String>,
+    pub tier: Option<String>,
+    pub room: Option<String>,
+    pub stay_status: Option<StayStatus>,
     pub created_at: DateTime<Utc>,
 }
 

@@ -18,6 +18,9 @@ pub struct Model {
     pub match_key: String,
     pub first_seen_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
+    /// When the guest left it for another, by the provider's clock; `None` while it is present, and where it
+    /// only turned out to be somebody else's.
+    pub left_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

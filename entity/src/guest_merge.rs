@@ -12,7 +12,8 @@ pub struct Model {
     pub property_id: PropertyId,
     pub kept_guest_id: GuestId,
     pub merged_guest_id: GuestId,
-    /// Ids of what moved: `identifiers`, `conversations`, `messages`.
+    /// Ids of what moved: `identifiers`, `conversations`, `folded` with their messages, `consents`, `stays`,
+    /// `shared_stays` with what was said in them; and `kept_before`, what the kept guest was.
     #[sea_orm(column_type = "JsonBinary")]
     pub moved: Json,
     pub created_at: DateTime<Utc>,

@@ -1,6 +1,7 @@
 //! A message in either direction, with the state of its way out.
 
 use bellhop_domain::conversation::Direction;
+use bellhop_domain::inbound::{Origin, Said};
 use bellhop_domain::{
     BatchId, ConnectionId, Content, ConversationId, GuestId, MessageId, MessageStatus, PropertyId,
 };
@@ -65,6 +66,19 @@ pub struct Model {
     pub fell_back: bool,
     /// The message that the provider dropped because its window had closed; this one went out instead.
     pub fallback_for: Option<MessageId>,
+    /// Where an inbound message comes from, if not simply from the guest.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub origin: Option<Origin>,
+    /// When the guest changed it last; what it said before stands in `revisions`.
+    pub edited_at: Option<DateTime<Utc>>,
+    /// When the guest deleted it for everyone.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// What it said before, oldest first.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub revisions: Option<Said>,
+    /// Whether it costs, and by which tariff: `domain::pricing`.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub pricing: Option<Json>,
     /// Raises no events, and its way ends at `sent`.
     pub quiet: bool,
     pub created_at: DateTime<Utc>,

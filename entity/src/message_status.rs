@@ -21,6 +21,9 @@ pub struct Model {
     pub timestamp: DateTime<Utc>,
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub error: Option<Json>,
+    /// Kept while it is parked; then it stands with the message.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub pricing: Option<Json>,
     pub received_at: DateTime<Utc>,
 }
 

@@ -18,6 +18,8 @@ pub struct Model {
     pub default_language: String,
     /// What becomes of a message in doubt after the horizon.
     pub in_doubt_policy: InDoubtPolicy,
+    /// Marketing goes only to guests who have agreed to it.
+    pub require_opt_in: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bellhop_domain::Secret;
+use bellhop_domain::consent::StopWords;
 use lapin::uri::AMQPUri;
 
 use crate::media::{MediaPlace, S3};
@@ -28,6 +29,9 @@ pub const NAMES: &[&str] = &[
     "BELLHOP_REDIS_URL",
     "BELLHOP_QUEUE_PREFIX",
     "BELLHOP_SECRET_KEY",
+    "BELLHOP_SECRET_KEY_PREVIOUS",
+    "BELLHOP_APP_SECRET",
+    "BELLHOP_ALLOW_HTTP_BASE_URL",
     "BELLHOP_MEDIA_URL",
     "BELLHOP_S3_ENDPOINT",
     "BELLHOP_S3_REGION",
@@ -36,6 +40,7 @@ pub const NAMES: &[&str] = &[
     "BELLHOP_SEND_LEASE_SECONDS",
     "BELLHOP_IN_DOUBT_HORIZON_SECONDS",
     "BELLHOP_SWEEP_INTERVAL_MS",
+    "BELLHOP_STOP_WORDS",
     "BELLHOP_LOG",
     "BELLHOP_LOG_FORMAT",
 ];
@@ -66,6 +71,12 @@ pub struct Settings {
     pub queue_prefix: String,
     /// 32 bytes in base64.
     pub secret_key: Option<Secret>,
+    /// Still opens what was sealed with it, until a rotation is over.
+    pub secret_key_previous: Option<Secret>,
+    /// Of the connections that have none of their own.
+    pub app_secret: Option<Secret>,
+    /// Whether a connection's base URL may be http on another machine.
+    pub allow_http_base_url: bool,
     /// Where uploaded files are kept.
     pub media: MediaPlace,
     /// How they are reached, where that is a bucket.
@@ -76,6 +87,8 @@ pub struct Settings {
     pub in_doubt_horizon: Duration,
     /// How often what nobody claimed is published again.
     pub sweep_interval: Duration,
+    /// By which guests stop marketing.
+    pub stop_words: StopWords,
     /// A `tracing` filter.
     pub log: String,
     pub log_format: LogFormat,
@@ -146,9 +159,10 @@ impl Settings {
             amqp_url: vars.secret("BELLHOP_AMQP_URL", vars::AMQP, |url| url.parse::<AMQPUri>().is_ok())?,
             redis_url: vars.secret_url("BELLHOP_REDIS_URL", vars::REDIS)?,
             queue_prefix: vars.prefix("BELLHOP_QUEUE_PREFIX")?,
-            secret_key: vars.secret("BELLHOP_SECRET_KEY", "32 bytes in base64", |key| {
-                crate::cipher::XChaCha::from_base64(&Secret::new(key)).is_ok()
-            })?,
+            secret_key: vars.secret("BELLHOP_SECRET_KEY", KEY, is_key)?,
+            secret_key_previous: vars.secret("BELLHOP_SECRET_KEY_PREVIOUS", KEY, is_key)?,
+            app_secret: vars.secret("BELLHOP_APP_SECRET", "text", |_| true)?,
+            allow_http_base_url: vars.parsed("BELLHOP_ALLOW_HTTP_BASE_URL", "true or false", "false")?,
             send_lease: vars.seconds("BELLHOP_SEND_LEASE_SECONDS", lease, 20.0, 1.0..=20.0)?,
             in_doubt_horizon: vars.seconds(
                 "BELLHOP_IN_DOUBT_HORIZON_SECONDS",
@@ -157,6 +171,7 @@ impl Settings {
                 0.1..=604_800.0,
             )?,
             sweep_interval: Duration::from_millis(sweep_ms.into()),
+            stop_words: vars.stop_words("BELLHOP_STOP_WORDS")?,
             log: vars.log("BELLHOP_LOG")?,
             log_format: vars.parsed("BELLHOP_LOG_FORMAT", "text or json", "text")?,
         })
@@ -190,6 +205,12 @@ pub fn unknown(names: impl IntoIterator<Item = String>) -> Vec<String> {
 /// The environment's part of [`unknown`].
 pub fn unknown_in_env() -> Vec<String> {
     unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
+}
+
+const KEY: &str = "32 bytes in base64";
+
+fn is_key(text: &str) -> bool {
+    crate::cipher::XChaCha::from_base64(&Secret::new(text)).is_ok()
 }
 
 const ADDRESS: &str = "an IP address with a port, such as 127.0.0.1:8080";

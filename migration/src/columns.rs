@@ -29,12 +29,25 @@ pub fn text_null(name: &'static str) -> ColumnDef {
     col(name).text().null().take()
 }
 
+pub fn word_null(name: &'static str) -> ColumnDef {
+    col(name).string_len(WORD).null().take()
+}
+
+/// A day without a time zone.
+pub fn day(name: &'static str) -> ColumnDef {
+    col(name).date().not_null().take()
+}
+
 pub fn time(name: &'static str) -> ColumnDef {
     col(name).timestamp_with_time_zone().not_null().take()
 }
 
 pub fn time_null(name: &'static str) -> ColumnDef {
     col(name).timestamp_with_time_zone().null().take()
+}
+
+pub fn date(name: &'static str) -> ColumnDef {
+    col(name).date().not_null().take()
 }
 
 pub fn json(name: &'static str) -> ColumnDef {

@@ -13,6 +13,12 @@ mod m0003_record;
 mod m0004_processes;
 mod m0005_batches;
 mod m0006_content;
+mod m0007_inbound;
+mod m0008_media_in;
+mod m0009_consent;
+mod m0010_stays;
+mod m0011_analytics;
+mod m0012_connections;
 mod state;
 
 pub use state::{SchemaState, schema_state};
@@ -29,6 +35,12 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_processes::Migration),
             Box::new(m0005_batches::Migration),
             Box::new(m0006_content::Migration),
+            Box::new(m0007_inbound::Migration),
+            Box::new(m0008_media_in::Migration),
+            Box::new(m0009_consent::Migration),
+            Box::new(m0010_stays::Migration),
+            Box::new(m0011_analytics::Migration),
+            Box::new(m0012_connections::Migration),
         ]
     }
 }

@@ -100,12 +100,13 @@ async fn the_throughput_of_a_number() {
     ] {
         // Used in the Business app as well.
         let shared = throughput["shared"] == true;
-        let body = json!({"id": "7001", "display_phone_number": "+1 555-700-0001", "quality_rating": "GREEN",
+        let body = json!({"id": "7001", "display_phone_number": "+1 555-700-0001", "verified_name": "Grand Plaza", "quality_rating": "GREEN",
                           "throughput": throughput, "is_on_biz_app": shared});
         let server = answering(&[body]).await;
         let number = CloudApi::new(client()).number(&line(&server.base_url)).await.unwrap();
         let info = NumberInfo {
             display_phone_number: "+1 555-700-0001".into(),
+            verified_name: Some("Grand Plaza".into()),
             throughput: expected,
             quality_rating: Some("GREEN".into()),
         };
@@ -114,6 +115,29 @@ async fn the_throughput_of_a_number() {
             "GET /v23.0/7001?fields=display_phone_number%2Cverified_name%2Cquality_rating%2Cthroughput%2Cis_on_biz_app "
         ));
     }
+}
+
+#[tokio::test]
+async fn the_numbers_of_an_account_and_the_callback_that_counts() {
+    let server = answering(&[
+        json!({"data": [{"id": "7001"}, "broken"], "paging": {"cursors": {"after": "c1"}, "next": "https://h/x"}}),
+        json!({"data": [{"id": 7002}]}),
+        json!({"id": "7001", "webhook_configuration": {"application": "https://a", "whatsapp_business_account": "https://w"}}),
+        json!({"id": "7001", "webhook_configuration": {"phone_number": "https://p", "whatsapp_business_account": "https://w"}}),
+        json!({"id": "7001"}),
+    ])
+    .await;
+    let (api, line) = (CloudApi::new(client()), line(&server.base_url));
+    assert_eq!(api.account_numbers(&line).await.unwrap(), ["7001", "7002"]);
+    let mut callbacks = Vec::new();
+    for _ in 0..3 {
+        callbacks.push(api.callback(&line).await.unwrap());
+    }
+    assert_eq!(callbacks, [Some("https://w".to_owned()), Some("https://p".to_owned()), None]);
+    let lines = first_lines(&server);
+    assert!(lines[0].starts_with("GET /v23.0/700/phone_numbers?fields=id&limit=100 "), "{}", lines[0]);
+    assert!(lines[1].contains("&after=c1 "), "{}", lines[1]);
+    assert!(lines[2].starts_with("GET /v23.0/7001?fields=webhook_configuration "), "{}", lines[2]);
 }
 
 #[tokio::test]

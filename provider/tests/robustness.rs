@@ -56,6 +56,14 @@ fn replace(value: &mut Value, number: &mut usize, new: &Value) {
     }
 }
 
+fn sent(case: &Value) -> Value {
+    let mut message = case["message"].clone();
+    for (key, value) in [("from", "15550002222"), ("id", "wamid.IN"), ("timestamp", "1790000000")] {
+        message[key] = json!(value);
+    }
+    message
+}
+
 /// Everything that is read of webhooks.
 fn webhook() -> Value {
     let mut body = own("batch.json");
@@ -70,6 +78,9 @@ fn webhook() -> Value {
     ];
     let changes: Vec<Value> = fields.iter().map(|field| json!({"field": field, "value": value})).collect();
     body["entry"].as_array_mut().unwrap().push(json!({"id": "703", "changes": changes}));
+    let messages: Vec<Value> = own("inbound.json").as_array().unwrap().iter().map(sent).collect();
+    let guests = json!({"field": "messages", "value": {"messages": messages}});
+    body["entry"].as_array_mut().unwrap().push(json!({"id": "704", "changes": [guests]}));
     body
 }
 

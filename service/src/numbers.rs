@@ -4,8 +4,9 @@
 use std::time::{Duration, Instant};
 
 use bellhop_domain::answer::Answer;
+use bellhop_domain::connection::ConnectionStatus;
 use bellhop_domain::{ConnectionId, MessageStatus};
-use bellhop_entity::{connection, conversation, message};
+use bellhop_entity::{connection, conversation, media_fetch, message};
 use chrono::{DateTime, Utc};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -20,13 +21,18 @@ use crate::error::Result;
 const ATTEMPTS: &str = "bellhop_attempts_total";
 const PROVIDER_LATENCY: &str = "bellhop_provider_latency_seconds";
 const WEBHOOK_LAG: &str = "bellhop_webhook_lag_seconds";
+const MEDIA_FETCHES: &str = "bellhop_media_fetches_total";
+const MEDIA_BYTES: &str = "bellhop_media_fetched_bytes_total";
 const DATABASE_UP: &str = "bellhop_database_up";
 const QUEUE_AGE: &str = "bellhop_queue_age_seconds";
 const IN_DOUBT: &str = "bellhop_in_doubt";
+const MEDIA_WAITING: &str = "bellhop_media_waiting";
+const MEDIA_WAIT: &str = "bellhop_media_wait_seconds";
 const WINDOWS_OPEN: &str = "bellhop_windows_open";
 const PACE_LIMIT: &str = "bellhop_pace_limit";
 const PACE_NOW: &str = "bellhop_pace_now";
 const QUALITY: &str = "bellhop_quality";
+const NEEDS_CREDENTIALS: &str = "bellhop_needs_credentials";
 
 /// The histograms with the upper ends of their buckets, in seconds.
 pub const BUCKETS: [(&str, &[f64]); 2] = [
@@ -61,16 +67,21 @@ pub fn describe() {
     describe_counter!(ATTEMPTS, "Attempts to send by what the provider answered; code is its error code");
     describe_histogram!(PROVIDER_LATENCY, "How long the provider took to answer a send");
     describe_histogram!(WEBHOOK_LAG, "From a message's or a status's own time until it arrived here");
+    describe_counter!(MEDIA_FETCHES, "Attempts to fetch a file that a guest sent, by what came of them");
+    describe_counter!(MEDIA_BYTES, "Bytes of files that guests sent and that are here");
     describe_gauge!(DATABASE_UP, "Whether the numbers below could be read from the database");
     describe_gauge!(
         QUEUE_AGE,
         "How long the oldest message that could leave and that nobody has claimed has been due"
     );
     describe_gauge!(IN_DOUBT, "Messages of which it is not known whether they left");
+    describe_gauge!(MEDIA_WAITING, "Files that guests sent and that are not here yet");
+    describe_gauge!(MEDIA_WAIT, "How long the oldest of them has been waited for");
     describe_gauge!(WINDOWS_OPEN, "Conversations whose customer service window is open");
     describe_gauge!(PACE_LIMIT, "Messages per second that the number may send at most");
     describe_gauge!(PACE_NOW, "Messages per second that the number is given at present");
     describe_gauge!(QUALITY, "1 for the rating that the number has at the provider, 0 for the others");
+    describe_gauge!(NEEDS_CREDENTIALS, "1 while the provider refuses the number's access token");
 }
 
 /// Awaits the provider's answer to a send.
@@ -89,6 +100,18 @@ pub(crate) fn attempt(outcome: &'static str, answer: &Answer) {
         Answer::Accepted(_) | Answer::NeverSent { .. } | Answer::Unknown { .. } => "none".to_owned(),
     };
     counter!(ATTEMPTS, "outcome" => outcome, "code" => code).increment(1);
+}
+
+/// Counts a file that came.
+pub(crate) fn media_fetched(bytes: u64) {
+    counter!(MEDIA_FETCHES, "outcome" => "stored").increment(1);
+    counter!(MEDIA_BYTES).increment(bytes);
+}
+
+/// Counts a file that did not come.
+pub(crate) fn media_missed(is_over: bool) {
+    let outcome = if is_over { "given_up" } else { "missed" };
+    counter!(MEDIA_FETCHES, "outcome" => outcome).increment(1);
 }
 
 /// Notes how late something of a webhook is. Both times are the domain's.
@@ -122,13 +145,18 @@ impl App {
     async fn read_gauges(&self) -> Result<()> {
         gauge!(QUEUE_AGE).set(self.queue_age().await?.as_secs_f64());
         gauge!(IN_DOUBT).set(self.in_doubt().await?);
+        let (waiting, longest) = self.media_waiting().await?;
+        gauge!(MEDIA_WAITING).set(waiting);
+        gauge!(MEDIA_WAIT).set(longest.as_secs_f64());
         gauge!(WINDOWS_OPEN).set(self.windows_open().await?);
         for connection in self.connections().await?.iter() {
             let now = self.ports.limiter.pace_now(connection.id, connection.pace).await;
             gauge!(PACE_LIMIT, "connection" => connection.id.to_string()).set(connection.pace.per_second);
             gauge!(PACE_NOW, "connection" => connection.id.to_string()).set(now);
         }
-        for (id, rating) in self.ratings().await? {
+        for (id, rating, status) in self.standings().await? {
+            let refused = f64::from(u8::from(status == ConnectionStatus::NeedsCredentials));
+            gauge!(NEEDS_CREDENTIALS, "connection" => id.to_string()).set(refused);
             for word in RATINGS {
                 let has = f64::from(u8::from(word == rating));
                 gauge!(QUALITY, "connection" => id.to_string(), "rating" => word).set(has);
@@ -169,6 +197,26 @@ impl App {
         Ok(as_gauge(count))
     }
 
+    /// How many, and for how long the oldest.
+    async fn media_waiting(&self) -> Result<(f64, Duration)> {
+        use media_fetch::Column;
+        let pending = || media_fetch::Entity::find().select_only().filter(Expr::cust("status = 'pending'"));
+        let count: Option<i64> = pending()
+            .column_as(Expr::col(Column::MediaId).count(), "number")
+            .into_tuple()
+            .one(self.db.reader())
+            .await?;
+        let oldest: Option<DateTime<Utc>> = pending()
+            .column(Column::CreatedAt)
+            .order_by_asc(Column::CreatedAt)
+            .limit(1)
+            .into_tuple()
+            .one(self.db.reader())
+            .await?;
+        let longest = oldest.and_then(|oldest| (self.now() - oldest).to_std().ok());
+        Ok((as_gauge(count), longest.unwrap_or_default()))
+    }
+
     async fn windows_open(&self) -> Result<f64> {
         let count: Option<i64> = conversation::Entity::find()
             .select_only()
@@ -181,11 +229,13 @@ impl App {
         Ok(as_gauge(count))
     }
 
-    /// Each number's rating at the provider, as one of [`RATINGS`].
-    async fn ratings(&self) -> Result<Vec<(ConnectionId, &'static str)>> {
-        let rows: Vec<(ConnectionId, Option<String>)> = connection::Entity::find()
+    /// How each number stands with the provider: its rating, as one of [`RATINGS`], and whether it may send.
+    async fn standings(&self) -> Result<Vec<(ConnectionId, &'static str, ConnectionStatus)>> {
+        use connection::Column;
+        let rows: Vec<(ConnectionId, Option<String>, ConnectionStatus)> = connection::Entity::find()
             .select_only()
-            .columns([connection::Column::Id, connection::Column::QualityRating])
+            .columns([Column::Id, Column::QualityRating, Column::Status])
+            .filter(Column::Id.is_in(self.connections().await?.iter().map(|c| c.id)))
             .into_tuple()
             .all(self.db.reader())
             .await?;
@@ -193,7 +243,7 @@ impl App {
             let known = RATINGS.into_iter().find(|word| given.as_deref() == Some(word));
             known.unwrap_or("UNKNOWN")
         };
-        Ok(rows.into_iter().map(|(id, rating)| (id, word(rating))).collect())
+        Ok(rows.into_iter().map(|(id, rating, status)| (id, word(rating), status)).collect())
     }
 }
 

@@ -22,6 +22,8 @@ pub struct PropertyView {
     pub default_country: Option<String>,
     pub default_language: String,
     pub in_doubt_policy: InDoubtPolicy,
+    /// Marketing goes only to guests who have agreed to it.
+    pub require_opt_in: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
@@ -34,6 +36,7 @@ pub struct PropertyChange {
     pub default_country: Option<String>,
     pub default_language: Option<String>,
     pub in_doubt_policy: Option<InDoubtPolicy>,
+    pub require_opt_in: Option<bool>,
 }
 
 impl From<property::Model> for PropertyView {
@@ -45,6 +48,7 @@ impl From<property::Model> for PropertyView {
             default_country: row.default_country,
             default_language: row.default_language,
             in_doubt_policy: row.in_doubt_policy,
+            require_opt_in: row.require_opt_in,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -93,6 +97,9 @@ impl PropertyChange {
         if let Some(policy) = self.in_doubt_policy {
             row.in_doubt_policy = Set(policy);
         }
+        if let Some(require) = self.require_opt_in {
+            row.require_opt_in = Set(require);
+        }
     }
 }
 
@@ -133,6 +140,7 @@ impl App {
             default_country: Set(None),
             default_language: Set("en".to_owned()),
             in_doubt_policy: Set(InDoubtPolicy::Hold),
+            require_opt_in: Set(false),
             created_at: Set(self.now()),
             updated_at: Set(self.now()),
             ..Default::default()
@@ -148,6 +156,11 @@ impl App {
 /// The property of a caller or of a row, which is there by foreign key.
 pub(crate) async fn load(db: &impl ConnectionTrait, id: PropertyId) -> Result<property::Model> {
     property::Entity::find_by_id(id).one(db).await?.ok_or_else(|| Error::not_found("property"))
+}
+
+/// The property's time zone; UTC where the name is none that we know (any more).
+pub(crate) fn zone(row: &property::Model) -> chrono_tz::Tz {
+    row.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC)
 }
 
 /// The country in which the property's national numbers are read.

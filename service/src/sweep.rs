@@ -1,4 +1,5 @@
-//! What nobody else will do: leases that ran out, doubts that lasted, keys that grew old.
+//! What nobody else will do: leases that ran out, doubts that lasted, keys that grew old, reservations of
+//! which nobody spoke again.
 
 use bellhop_domain::attempt::{AttemptOutcome, AttemptRef};
 use bellhop_domain::batch::BatchStatus;
@@ -37,6 +38,9 @@ impl App {
             in_time(self.apply_late_parked()).await,
             in_time(self.sweep_batches()).await,
             in_time(self.begin_scheduled()).await,
+            in_time(self.start_due_fetches()).await,
+            in_time(self.apply_late_revisions()).await,
+            in_time(self.let_reservations_lapse()).await.map(|()| 0),
         ];
         parts.into_iter().sum()
     }

@@ -21,7 +21,7 @@ use crate::{
     media::Folder,
     queue::{Event, Notice, Owner},
     restore,
-    state::State,
+    state::{GuestId, State},
     templates, webhooks,
 };
 
@@ -103,13 +103,22 @@ impl Core {
     /// Tells the business of a change of its account; call it with the state locked, and
     /// [`Core::flush`] once it is not.
     pub(crate) fn notify(self: &Arc<Self>, state: &mut State, field: &str, value: Value) {
+        self.tell(state, None, field, value);
+    }
+
+    /// As [`Core::notify`], for what a guest has done.
+    pub(crate) fn notify_of(self: &Arc<Self>, state: &mut State, guest: GuestId, field: &str, value: Value) {
+        self.tell(state, Some(guest), field, value);
+    }
+
+    fn tell(self: &Arc<Self>, state: &mut State, guest: Option<GuestId>, field: &str, value: Value) {
         let due = system_ms();
         let (field, at) = (field.to_owned(), self.clock.now_ms());
-        let notice = Notice { field, value, at, due, told: AtomicBool::new(false) };
+        let notice = Notice { field, value, at, due, guest, told: AtomicBool::new(false) };
         self.record(restore::tag::NOTICE, &notice);
-        let place = state.notices.len();
+        let (place, owner) = (state.notices.len(), notice.owner());
         state.notices.push(notice);
-        self.queue(state, Owner::Account, due, Event::Notice(place));
+        self.queue(state, owner, due, Event::Notice(place));
     }
 
     /// Starts the deliveries and reviews that a restart has interrupted. Does nothing to those that run.

@@ -20,6 +20,8 @@ pub(crate) struct Faults {
     pub close_after_accept: Option<Times>,
     /// Delays of the statuses, counted from the acceptance.
     pub status_delay_ms: Option<StatusDelays>,
+    /// Media that cannot be fetched as they should be.
+    pub media: Option<MediaFault>,
     #[serde(deserialize_with = "null_is_default")]
     pub webhooks: WebhookFaults,
 }
@@ -42,6 +44,60 @@ pub(crate) struct Times {
     /// How many sends are still to be hit; absent: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
+}
+
+/// What goes wrong with downloads. `sha256` and `file_size` are what `GET /{media_id}` says; the rest is
+/// about the address that it gives out.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MediaFault {
+    /// How many downloads are still to be hit; absent: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_size: Option<u64>,
+    /// The header says so many bytes. Of a longer file no more comes; a shorter one breaks off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_length: Option<u64>,
+    /// The header's type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mime_type: Option<String>,
+    /// After so many bytes nothing more comes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stall_after: Option<u64>,
+    /// The address answers this HTTP status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The address leads on to this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<String>,
+    /// The address has run out as soon as it is given out.
+    #[serde(deserialize_with = "null_is_default")]
+    pub expired: bool,
+}
+
+impl MediaFault {
+    pub(crate) fn is_on(&self) -> bool {
+        self.times != Some(0)
+    }
+
+    /// Why it could never do what it says.
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        let header = |text: &String| poem::http::HeaderValue::from_str(text).is_ok();
+        if self.status.is_some_and(|status| !(400..=599).contains(&status)) {
+            return Some("media.status must be from 400 to 599");
+        }
+        if self.redirect.as_ref().is_some_and(|url| !header(url)) {
+            return Some("media.redirect must be an address");
+        }
+        if self.mime_type.as_ref().is_some_and(|kind| !header(kind)) {
+            return Some("media.mime_type must be a MIME type");
+        }
+        None
+    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -99,6 +155,12 @@ impl Faults {
     /// The code an accepted send to this guest is to fail with; counts it.
     pub(crate) fn take_fail_status(&mut self, names: &[&str]) -> Option<i64> {
         take_code(&mut self.fail_status, names)
+    }
+
+    /// What is to go wrong with this download; counts it.
+    pub(crate) fn take_media(&mut self) -> Option<MediaFault> {
+        let fault = self.media.as_mut()?;
+        take(&mut fault.times).then(|| fault.clone())
     }
 
     pub(crate) fn take_never_answer(&mut self) -> bool {

@@ -18,12 +18,34 @@ pub(crate) struct Profile {
     pub username: Option<String>,
     pub hidden_number: bool,
     pub on_whatsapp: bool,
+    /// Whether the guest has blocked the business: what it sends gets as far as WhatsApp.
+    #[serde(default)]
+    pub blocks_business: bool,
+    /// Whether the guest wants no marketing of the business.
+    #[serde(default)]
+    pub stopped_marketing: bool,
+    /// Digits of the numbers and the BSUIDs that this guest had before: nobody is there, unless somebody
+    /// takes one of the numbers up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_names: Vec<String>,
     /// Set when this turned out to be somebody who is known already: all that is theirs is now there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<GuestId>,
 }
 
+/// The ids that webhooks name a guest by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ids {
+    pub wa_id: Option<String>,
+    pub user_id: Option<String>,
+}
+
 impl Profile {
+    /// The ids that the business gets to see as things stand.
+    pub(crate) fn ids(&self) -> Ids {
+        Ids { wa_id: self.shown_wa_id().map(str::to_owned), user_id: self.bsuid.clone() }
+    }
+
     /// The id that webhooks may show: None for a guest who hides the number, or has none.
     pub(crate) fn shown_wa_id(&self) -> Option<&str> {
         if self.hidden_number { None } else { self.any_wa_id() }
@@ -39,7 +61,9 @@ impl Profile {
     }
 
     pub(crate) fn shown_name(&self) -> String {
-        let parts = [self.name.clone(), self.username.clone(), self.phone.as_ref().map(|p| format!("+{p}"))];
+        // A name must not tell the number that is hidden.
+        let phone = self.phone.as_ref().filter(|_| !self.hidden_number).map(|phone| format!("+{phone}"));
+        let parts = [self.name.clone(), self.username.clone(), phone];
         parts.into_iter().flatten().next().unwrap_or_else(|| "Guest".to_owned())
     }
 
@@ -68,7 +92,7 @@ pub(crate) fn is_bsuid(text: &str) -> bool {
 }
 
 /// The id a guest gets when none is given: the same for the same number, another for each account.
-pub(crate) fn bsuid_for(waba_id: &str, seed: &str) -> String {
+fn bsuid_for(waba_id: &str, seed: &str) -> String {
     let hash = Sha256::digest(format!("{waba_id}:{seed}"));
     let mut number = [0_u8; 16];
     number.copy_from_slice(&hash[..16]);
@@ -108,6 +132,18 @@ impl State {
         known(name.trim()).or_else(|| digits(name).and_then(|digits| known(&digits)))
     }
 
+    /// The id for a guest with this seed. Whoever takes up a number that another guest has left is not that
+    /// guest, and gets another id.
+    pub(crate) fn fresh_bsuid(&self, waba_id: &str, seed: &str) -> String {
+        let mut id = bsuid_for(waba_id, seed);
+        let mut tries = 0;
+        while self.names.contains_key(&id) || self.left_names.contains(&id) {
+            tries += 1;
+            id = bsuid_for(&format!("{waba_id}:{tries}"), seed);
+        }
+        id
+    }
+
     /// Puts a profile at a place, and its names into the index.
     pub(crate) fn put_guest(&mut self, id: GuestId, profile: Profile) {
         while self.guests.len() <= id {
@@ -122,6 +158,7 @@ impl State {
         for name in profile.names() {
             self.names.insert(name.clone(), id);
         }
+        self.left_names.extend(profile.former_names.iter().cloned());
         let merged_into = profile.merged_into;
         guest.profile = profile;
         if let Some(target) = merged_into {

@@ -19,6 +19,7 @@ mod page;
 mod profile;
 mod queue;
 mod restore;
+mod revisions;
 mod state;
 mod templates;
 mod uploads;

@@ -1,9 +1,9 @@
 //! The simulator as a program of its own: all in memory, so that a restart is a fresh start.
 
-use std::{env, net::SocketAddr};
+use std::{env, io::Write, net::SocketAddr};
 
 use anyhow::Context;
-use bellhop_simulator::{Config, SharedClock, Simulator};
+use bellhop_simulator::{Account, Config, SharedClock, Simulator};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -23,7 +23,8 @@ async fn run() -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("{address} could not be listened on"))?;
     let stop = stop_signal()?;
-    println!("simulator listening on http://{}", listener.local_addr()?);
+    // In one piece, and nobody has to read it to the end.
+    std::io::stdout().write_all(greeting(listener.local_addr()?, &simulator.account()).as_bytes()).ok();
     let shutdown = CancellationToken::new();
     tokio::spawn({
         let shutdown = shutdown.clone();
@@ -33,6 +34,22 @@ async fn run() -> anyhow::Result<()> {
         }
     });
     simulator.serve(listener, shutdown).await
+}
+
+/// Where it is, and what a connection to it needs, as lines that a shell takes as they are.
+fn greeting(address: SocketAddr, account: &Account) -> String {
+    let Account { waba_id, phone_number_id, access_token, app_secret, .. } = account;
+    format!(
+        "simulator listening on http://{address}\n\
+         # the guests' phones: http://{address}/   the number they write to: +{}\n\
+         # to connect the number:\n\
+         base_url=http://{address}\n\
+         waba_id={waba_id}\n\
+         phone_number_id={phone_number_id}\n\
+         access_token={access_token}\n\
+         app_secret={app_secret}\n",
+        account.display_phone_number
+    )
 }
 
 fn setting<T: std::str::FromStr>(name: &str, default: &str) -> anyhow::Result<T> {

@@ -33,7 +33,7 @@ pub(crate) enum Event {
     Notice(usize),
 }
 
-/// A change of the account that a webhook tells of.
+/// A change of the account, or of what a guest wants, that a webhook tells of.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Notice {
     /// As `changes[].field` names it.
@@ -43,11 +43,19 @@ pub(crate) struct Notice {
     pub at: i64,
     /// Milliseconds of the machine's clock.
     pub due: i64,
+    /// Whose doing it is; None: it concerns the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<GuestId>,
     #[serde(default)]
     pub told: AtomicBool,
 }
 
 impl Notice {
+    /// The queue it waits in: a guest's news keeps its place among the guest's messages.
+    pub(crate) fn owner(&self) -> Owner {
+        self.guest.map_or(Owner::Account, Owner::Guest)
+    }
+
     pub(crate) fn is_told(&self) -> bool {
         self.told.load(Ordering::Relaxed)
     }

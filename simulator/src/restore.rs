@@ -18,6 +18,7 @@ use crate::{
 
 /// The tags of the journal's lines.
 pub(crate) mod tag {
+    pub(crate) const TOKEN: &str = "access_token";
     pub(crate) const CLOCK: &str = "clock";
     pub(crate) const NUMBER: &str = "number";
     pub(crate) const CALLBACK: &str = "callback";
@@ -60,6 +61,7 @@ fn parse<T: DeserializeOwned>(data: &RawValue) -> Option<T> {
 fn apply(tag: &str, data: &RawValue, clock: &SharedClock, state: &mut State) -> Option<()> {
     match tag {
         tag::CLOCK => clock.set_offset_ms(parse(data)?),
+        tag::TOKEN => state.tokens.push(parse::<String>(data)?),
         tag::NUMBER => state.number = parse::<NumberSettings>(data)?,
         tag::CALLBACK => state.callback = parse::<Option<String>>(data)?,
         tag::TEMPLATE => put_template(state, parse::<Template>(data)?),
@@ -139,7 +141,7 @@ fn requeue(state: &mut State) {
         }
     }
     for (place, notice) in state.notices.iter().enumerate() {
-        waiting.push((Owner::Account, notice.due, Event::Notice(place)));
+        waiting.push((notice.owner(), notice.due, Event::Notice(place)));
     }
     for (owner, due, event) in waiting {
         state.queue(owner, due, event);
@@ -150,6 +152,9 @@ fn requeue(state: &mut State) {
 pub(crate) fn dump(clock: &SharedClock, state: &State) -> Vec<u8> {
     let mut lines = Vec::new();
     push_line(&mut lines, tag::CLOCK, &clock.offset_ms());
+    for token in &state.tokens {
+        push_line(&mut lines, tag::TOKEN, token);
+    }
     push_line(&mut lines, tag::NUMBER, &state.number);
     push_line(&mut lines, tag::CALLBACK, &state.callback);
     push_line(&mut lines, tag::PROFILE, &state.profile);

@@ -1,7 +1,7 @@
 //! What the simulator remembers.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU8, Ordering},
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     faults::Faults,
-    guests::Profile,
+    guests::{Ids, Profile},
     limits::{PairBucket, SlidingSecond},
     media::Media,
     profile::NumberProfile,
@@ -33,6 +33,10 @@ pub(crate) struct State {
     pub guests: Vec<Guest>,
     /// Digits of a phone number or `wa_id`, or a BSUID, to its guest.
     pub names: HashMap<String, GuestId>,
+    /// What guests were found by before; one that is in `names` too was taken up again.
+    pub left_names: HashSet<String>,
+    /// The access tokens that took the place of the well-known one; the last is the present one.
+    pub tokens: Vec<String>,
     pub templates: Vec<Template>,
     /// Templates that were deleted, where that still matters.
     pub gone_templates: Vec<Gone>,
@@ -155,6 +159,9 @@ pub(crate) struct Sent {
     pub shown: Option<Box<RawValue>>,
     pub pricing: Pricing,
     pub plan: Vec<Planned>,
+    /// It never reaches the phone: the guest has blocked the business, or wants none of its marketing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unseen: bool,
     /// Bit n: the webhook of `plan[n]` was answered 200.
     #[serde(default)]
     pub told: AtomicU8,
@@ -186,6 +193,10 @@ pub(crate) struct Inbound {
     pub due: i64,
     /// Meta's inbound shape without the ids.
     pub body: Map<String, Value>,
+    /// Who the guest was when it was written: a number that changes, or is hidden later, changes nothing
+    /// about it. None in journals of the time before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Ids>,
     #[serde(default)]
     pub read: AtomicBool,
     #[serde(default)]
@@ -242,8 +253,9 @@ impl State {
     }
 }
 
-/// Whether Meta says for sure that this message opens the window. Of reactions, system notes and
-/// unsupported ones it does not, and a client that counted on them would be wrong some day.
+/// Whether Meta says for sure that this message opens the window. Of reactions, edits, revokes, system
+/// notes and unsupported ones it does not, and a client that counted on them would be wrong some day.
 fn opens_window(body: &Map<String, Value>) -> bool {
-    !matches!(body.get("type").and_then(Value::as_str), Some("reaction" | "system" | "unsupported"))
+    let kind = body.get("type").and_then(Value::as_str);
+    !matches!(kind, Some("reaction" | "edit" | "revoke" | "system" | "unsupported"))
 }

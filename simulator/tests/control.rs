@@ -231,6 +231,8 @@ async fn the_page_comes_from_here_alone() {
         ("/chat.js", "text/javascript"),
         ("/content.js", "text/javascript"),
         ("/answers.js", "text/javascript"),
+        ("/sharing.js", "text/javascript"),
+        ("/settings.js", "text/javascript"),
     ] {
         let response = sim.http.get(format!("{}{path}", sim.base)).send().await.unwrap();
         assert_eq!(response.status(), 200);

@@ -3,7 +3,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use serde_json::Value;
@@ -11,6 +11,7 @@ use serde_json::Value;
 struct Program {
     child: Child,
     base: String,
+    out: BufReader<ChildStdout>,
 }
 
 impl Program {
@@ -23,9 +24,10 @@ impl Program {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
         let base = line.trim().strip_prefix("simulator listening on ").unwrap().to_owned();
-        Self { child, base }
+        Self { child, base, out }
     }
 }
 
@@ -44,6 +46,29 @@ async fn it_says_where_it_listens_and_plays_its_account() {
     let url = format!("{}/simulator/account", program.base);
     let account: Value = http.get(url).send().await.unwrap().json().await.unwrap();
     assert_eq!(account, serde_json::json!(bellhop_simulator::well_known(2)));
+}
+
+#[tokio::test]
+async fn a_newcomer_connects_with_what_it_prints() {
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    let mut program = Program::start("2");
+    let mut printed = std::collections::HashMap::new();
+    while printed.len() < 5 {
+        let mut line = String::new();
+        assert_ne!(program.out.read_line(&mut line).unwrap(), 0, "{printed:?}");
+        match line.trim().split_once('=') {
+            Some((key, value)) => drop(printed.insert(key.to_owned(), value.to_owned())),
+            None => assert!(line.starts_with("# "), "a shell takes every line: {line}"),
+        }
+    }
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{}/v24.0/{}/phone_numbers", printed["base_url"], printed["waba_id"]);
+    let answer = http.get(url).bearer_auth(&printed["access_token"]).send().await.unwrap();
+    let listed: Value = answer.json().await.unwrap();
+    assert_eq!(listed["data"][0]["id"], printed["phone_number_id"]);
+    assert_eq!(printed["app_secret"], bellhop_simulator::well_known(2).app_secret);
+    let page = http.get(&printed["base_url"]).send().await.unwrap();
+    assert_eq!(page.status(), 200, "the phones");
 }
 
 #[test]

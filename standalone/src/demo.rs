@@ -15,7 +15,8 @@ use crate::handoff::Handoff;
 pub const GUEST_PHONE: &str = "+1234567890";
 const HOTEL: &str = "Grand Plaza Hotel";
 
-/// Makes what is missing of the hotel, its tokens and its connection; safe to call at every start.
+/// Makes what is missing of the hotel, its tokens and its connection; safe to call at every start. What an
+/// admin made of the connection stays: only its address follows the simulator, unless that was changed too.
 ///
 /// # Errors
 /// When the database or the data folder fails.
@@ -25,32 +26,26 @@ pub async fn ensure(
     (public_url, simulator_url): (&str, &str),
 ) -> anyhow::Result<Handoff> {
     let account = bellhop_simulator::well_known(settings.simulator_account);
+    let earlier = Handoff::read(&settings.data_dir);
+    let simulator = simulator_url.trim_end_matches('/');
     let property = match app.property_of_number(&account.phone_number_id).await? {
-        Some(property) => property,
+        Some(property) => {
+            let from = earlier.as_ref().map(|earlier| earlier.simulator_url.trim_end_matches('/'));
+            app.follow_simulator(&account.phone_number_id, from, simulator).await?;
+            property
+        }
         None => {
             let change = PropertyChange {
                 default_country: Some("US".to_owned()),
                 default_language: Some("en".to_owned()),
                 ..PropertyChange::default()
             };
-            app.create_property(HOTEL, change).await?
+            let property = app.create_property(HOTEL, change).await?;
+            app.connect(property, number(account, simulator)).await?;
+            property
         }
     };
-    let connection = NewConnection {
-        line: Line {
-            base_url: simulator_url.trim_end_matches('/').to_owned(),
-            api_version: "v23.0".to_owned(),
-            phone_number_id: account.phone_number_id,
-            waba_id: account.waba_id,
-            access_token: Secret::new(account.access_token),
-        },
-        display_phone_number: account.display_phone_number,
-        app_secret: Secret::new(account.app_secret),
-        // Nobody needs to know it but the simulator, which is told at every start.
-        verify_token: bellhop_service::auth::random_token(),
-    };
-    app.connect(property, connection).await?;
-    let known = Handoff::read(&settings.data_dir).filter(|known| known.property_id == property.to_string());
+    let known = earlier.filter(|known| known.property_id == property.to_string());
     let staff = known.as_ref().map(|known| known.staff_token.as_str());
     let admin = known.as_ref().map(|known| known.admin_token.as_str());
     let handoff = Handoff {
@@ -65,6 +60,23 @@ pub async fn ensure(
     std::fs::create_dir_all(&settings.data_dir)?;
     handoff.write(&settings.data_dir)?;
     Ok(handoff)
+}
+
+/// The simulator's number.
+fn number(account: bellhop_simulator::Account, simulator_url: &str) -> NewConnection {
+    NewConnection {
+        line: Line {
+            base_url: simulator_url.to_owned(),
+            api_version: "v23.0".to_owned(),
+            phone_number_id: account.phone_number_id,
+            waba_id: account.waba_id,
+            access_token: Secret::new(account.access_token),
+        },
+        display_phone_number: account.display_phone_number,
+        app_secret: Secret::new(account.app_secret),
+        // Nobody needs to know it but the simulator, which is told at every start.
+        verify_token: bellhop_service::auth::random_token(),
+    }
 }
 
 /// The token of an earlier start, unless it was revoked.

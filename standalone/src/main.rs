@@ -15,11 +15,12 @@ Usage: bellhop [COMMAND]
 Without a command: API, worker and WhatsApp simulator in one process, with a demo hotel.
 
 Commands:
-  migrate   bring the database's schema up to date
-  demo      make the demo hotel in any database (BELLHOP_SIMULATOR_URL names the simulator)
-  openapi   print the API's OpenAPI document
-  help      print this
-  version   print the version
+  migrate     bring the database's schema up to date
+  demo        make the demo hotel in any database (BELLHOP_SIMULATOR_URL names the simulator)
+  rotate-key  seal all stored credentials with another key
+  openapi     print the API's OpenAPI document
+  help        print this
+  version     print the version
 
 Settings are environment variables that begin with BELLHOP_: see docs/OPERATIONS.md.
 ";
@@ -34,6 +35,7 @@ fn execute(command: &str) -> anyhow::Result<()> {
         "" => process::in_runtime(serve),
         "migrate" => process::in_runtime(migrate),
         "demo" => process::in_runtime(demo),
+        "rotate-key" => process::in_runtime(rotate_key),
         "openapi" => {
             print!("{}", bellhop_api::openapi_yaml());
             Ok(())
@@ -69,6 +71,13 @@ async fn migrate(settings: Settings) -> anyhow::Result<()> {
         0 => println!("The schema is up to date."),
         n => println!("{n} migrations applied; the schema is up to date."),
     }
+    Ok(())
+}
+
+async fn rotate_key(settings: Settings) -> anyhow::Result<()> {
+    build::check_schema(&settings).await?;
+    let rotated = build::rotate_key(&settings).await?;
+    println!("{} secrets sealed anew; the former key opens nothing any more.", rotated.secrets);
     Ok(())
 }
 

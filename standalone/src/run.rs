@@ -50,10 +50,6 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     let app = build::build(&settings, &public_url, clock).await?;
     app.set_ready(false);
     let handoff = demo::ensure(&app, &settings, (&public_url, &simulator_url)).await?;
-    let connection = app
-        .connection_of_number(&bellhop_simulator::well_known(settings.simulator_account).phone_number_id)
-        .await?
-        .context("the demo has no connection")?;
 
     if !settings.on_sqlite() {
         // Others may send on the same database.
@@ -69,7 +65,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     let place = SimulatorPlace { url: simulator_url, account: settings.simulator_account };
     let (settling, stop) = (app.clone(), work.shutdown());
     work.spawn(async move {
-        settle_in::run(settling, (connection, place), stop.clone()).await;
+        settle_in::run(settling, place, stop.clone()).await;
         stop.cancelled().await;
         Ok(())
     });

@@ -18,11 +18,11 @@ pub struct SimulatorPlace {
     pub account: u32,
 }
 
-/// Registers the callback, reads pace and templates and makes the demo's guests, trying on while
-/// the provider is away. Then the process is ready.
-pub async fn run(app: App, (connection, place): (ConnectionId, SimulatorPlace), shutdown: CancellationToken) {
+/// Registers the demo's callback, reads pace and templates and makes the demo's guests, trying on while
+/// the simulator is away. Then the process is ready, and the other numbers have their turn.
+pub async fn run(app: App, place: SimulatorPlace, shutdown: CancellationToken) {
     let mut pause = Duration::from_millis(50);
-    while let Err(error) = once(&app, connection, &place).await {
+    while let Err(error) = once(&app, &place).await {
         tracing::warn!(error = format!("{error:#}"), "not ready yet: WhatsApp cannot be reached; trying on");
         tokio::select! {
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE_MAX),
@@ -30,10 +30,22 @@ pub async fn run(app: App, (connection, place): (ConnectionId, SimulatorPlace), 
         }
     }
     app.set_ready(true);
+    let done = demo_number(&app, &place).await.ok().flatten().into_iter().collect();
+    bellhop_api::settle_in(app, done, shutdown).await;
 }
 
-async fn once(app: &App, connection: ConnectionId, simulator: &SimulatorPlace) -> anyhow::Result<()> {
-    app.register_callback(connection).await.context("the callback cannot be registered")?;
+/// `None` when an admin took it away.
+async fn demo_number(app: &App, place: &SimulatorPlace) -> anyhow::Result<Option<ConnectionId>> {
+    let number = bellhop_simulator::well_known(place.account).phone_number_id;
+    Ok(app.connection_of_number(&number).await?)
+}
+
+async fn once(app: &App, simulator: &SimulatorPlace) -> anyhow::Result<()> {
+    if let Some(connection) = demo_number(app, simulator).await?
+        && app.registers_callback(connection).await?
+    {
+        app.register_callback(connection).await.context("the callback cannot be registered")?;
+    }
     app.sync_connections().await?;
     demo::label_templates(app, simulator.account).await?;
     demo::make_guests(&simulator.url).await.context("the demo's guests cannot be made")

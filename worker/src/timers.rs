@@ -1,6 +1,6 @@
 //! Rounds that come again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bellhop_service::App;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +11,10 @@ const RELAY: Duration = Duration::from_millis(200);
 const CLEAN_UP: Duration = Duration::from_secs(3600);
 /// Numbers and templates change by hand, at the provider.
 const SYNC: Duration = Duration::from_secs(300);
+/// How old the numbers of a busy hotel's last days may be.
+const ROLL_UP: Duration = Duration::from_secs(60);
+/// Adding up takes one part in so many of a worker's time, however much there is.
+const ROLL_UP_SHARE: u32 = 20;
 
 pub async fn relay(app: App, shutdown: CancellationToken) {
     while !shutdown.is_cancelled() {
@@ -60,5 +64,20 @@ pub async fn sync(app: App, shutdown: CancellationToken) {
         {
             tracing::warn!(%error, "numbers and templates not read");
         }
+    }
+}
+
+pub async fn roll_up(app: App, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        let began = Instant::now();
+        // Years of history take long, and every day of them stands for itself.
+        let added_up = tokio::select! {
+            added_up = app.roll_up_analytics() => added_up,
+            () = shutdown.cancelled() => return,
+        };
+        if let Err(error) = added_up {
+            tracing::warn!(%error, "days not added up");
+        }
+        pause(ROLL_UP.max(began.elapsed() * ROLL_UP_SHARE), &shutdown).await;
     }
 }

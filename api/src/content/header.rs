@@ -58,7 +58,8 @@ impl Header {
             HeaderType::Location => {
                 let latitude = self.latitude.ok_or_else(|| required("latitude"))?.0;
                 let longitude = self.longitude.ok_or_else(|| required("longitude"))?.0;
-                let location = Location { latitude, longitude, name: self.name, address: self.address };
+                let location =
+                    Location { latitude, longitude, name: self.name, address: self.address, url: None };
                 location.check().map(Stored::Location)
             }
         }

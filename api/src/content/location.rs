@@ -17,6 +17,9 @@ pub struct LocationContent {
     pub name: Option<String>,
     /// Shown under the name, so it needs one.
     pub address: Option<String>,
+    /// Of a place that a guest sent: where there is more about it. Without effect when sending.
+    #[oai(read_only)]
+    pub url: Option<String>,
 }
 
 /// Degrees as a number; guides also write them as a text.
@@ -70,8 +73,8 @@ impl ToJSON for Degrees {
 
 impl From<LocationContent> for Location {
     fn from(content: LocationContent) -> Self {
-        let LocationContent { latitude, longitude, name, address } = content;
-        Self { latitude: latitude.0, longitude: longitude.0, name, address }
+        let LocationContent { latitude, longitude, name, address, url: _ } = content;
+        Self { latitude: latitude.0, longitude: longitude.0, name, address, url: None }
     }
 }
 
@@ -83,7 +86,7 @@ impl From<LocationContent> for Content {
 
 impl From<Location> for LocationContent {
     fn from(location: Location) -> Self {
-        let Location { latitude, longitude, name, address } = location;
-        Self { latitude: Degrees(latitude), longitude: Degrees(longitude), name, address }
+        let Location { latitude, longitude, name, address, url } = location;
+        Self { latitude: Degrees(latitude), longitude: Degrees(longitude), name, address, url }
     }
 }

@@ -2,8 +2,11 @@
 
 use bellhop_domain::MediaId;
 use bellhop_domain::content::{Content, Media, Wrong};
-use bellhop_domain::media::{MediaKind, MediaRef};
+use bellhop_domain::media::{ArrivalStatus, MediaKind, MediaRef};
+use bellhop_service::media::Arrival;
 use poem_openapi::Object;
+
+use crate::failure::FailureReason;
 
 /// A picture, video, audio, document or sticker: uploaded here (`media_id`), or at an address that WhatsApp fetches
 /// (`link`).
@@ -21,13 +24,39 @@ pub struct MediaContent {
     pub filename: Option<String>,
     /// Of an audio: shown as a voice message. WhatsApp takes OGG with OPUS for these.
     pub voice: Option<bool>,
+    /// Of a guest's sticker. Without effect when sending.
+    #[oai(read_only)]
+    pub animated: Option<bool>,
+}
+
+/// A file in a message that is shown.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct ShownMedia {
+    #[oai(flatten)]
+    content: MediaContent,
+    /// Of a file that a guest sent: `GET media/{media_id}` has it when it is `stored`.
+    media_status: Option<ArrivalStatus>,
+    /// Why it could not be fetched from WhatsApp, when it is `failed`; `POST media/{media_id}/retry` tries again.
+    media_failure: Option<FailureReason>,
+}
+
+impl ShownMedia {
+    pub fn of(media: Media, arrival: Option<Arrival>) -> Self {
+        let (media_status, failure) = arrival.map(|arrival| (arrival.status, arrival.failure)).unzip();
+        let media_failure = failure.flatten().map(FailureReason::from);
+        Self { content: media.into(), media_status, media_failure }
+    }
 }
 
 impl MediaContent {
     pub fn into_stored(self, kind: MediaKind) -> Result<Content, Wrong> {
         let source = media_ref(self.media_id, self.link)?;
         let voice = self.voice.unwrap_or_default();
-        Ok(Content::media(kind, Media { source, caption: self.caption, filename: self.filename, voice }))
+        Ok(Content::media(
+            kind,
+            Media { caption: self.caption, filename: self.filename, voice, ..Media::of(source) },
+        ))
     }
 }
 
@@ -35,7 +64,8 @@ impl From<Media> for MediaContent {
     fn from(media: Media) -> Self {
         let (media_id, link) = named(media.source);
         let voice = media.voice.then_some(true);
-        Self { media_id, link, caption: media.caption, filename: media.filename, voice }
+        let animated = media.animated.then_some(true);
+        Self { media_id, link, caption: media.caption, filename: media.filename, voice, animated }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod contacts;
 mod header;
+mod inbound;
 mod interactive;
 mod location;
 mod media;
@@ -13,17 +14,19 @@ use std::borrow::Cow;
 use bellhop_domain::content::{Content as Stored, Text, Wrong};
 use bellhop_domain::media::MediaKind;
 use bellhop_service::error::Error;
+use bellhop_service::media::Arrival;
 use bellhop_service::send::Draft;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
-use poem_openapi::types::{Any, ParseFromJSON, ParseResult, ToJSON, Type};
+use poem_openapi::types::{ParseFromJSON, ParseResult, ToJSON, Type};
 use poem_openapi::{Enum, Object, Union};
 use serde_json::Value;
 
 pub use contacts::ContactsContent;
 pub use header::Header;
+pub use inbound::{NoticeContent, OrderContent, ReplyContent, UnsupportedContent};
 pub use interactive::{InteractiveBody, InteractiveContent, InteractiveType};
 pub use location::LocationContent;
-pub use media::MediaContent;
+pub use media::{MediaContent, ShownMedia};
 pub use template::{FilledTemplate, TemplateFields};
 
 use crate::body;
@@ -64,15 +67,6 @@ pub struct ReactionContent {
     pub message_id: String,
     /// Empty or absent takes the reaction back.
     pub emoji: Option<String>,
-}
-
-/// What a guest sent and is not understood yet.
-#[derive(Debug, Object)]
-pub struct UnsupportedContent {
-    /// WhatsApp's word for the kind.
-    original_type: String,
-    /// What WhatsApp delivered.
-    payload: Any<Value>,
 }
 
 /// A content of any kind: which one, `message_type` says.
@@ -192,16 +186,26 @@ impl From<ReactionContent> for Draft {
 pub enum Content {
     Text(TextContent),
     Template(FilledTemplate),
-    Media(MediaContent),
+    Media(ShownMedia),
     Location(LocationContent),
     Contacts(ContactsContent),
     Interactive(InteractiveContent),
     Reaction(ReactionContent),
+    Reply(ReplyContent),
+    Order(OrderContent),
+    Notice(NoticeContent),
     Unsupported(UnsupportedContent),
 }
 
 impl From<Stored> for Content {
     fn from(content: Stored) -> Self {
+        Self::of(content, None)
+    }
+}
+
+impl Content {
+    /// `arrival` says what became of a file that a guest sent.
+    pub fn of(content: Stored, arrival: Option<Arrival>) -> Self {
         match content {
             Stored::Text(text) => {
                 Self::Text(TextContent { text: text.text, preview_url: text.preview_url.then_some(true) })
@@ -211,7 +215,7 @@ impl From<Stored> for Content {
             | Stored::Video(media)
             | Stored::Audio(media)
             | Stored::Document(media)
-            | Stored::Sticker(media) => Self::Media(media.into()),
+            | Stored::Sticker(media) => Self::Media(ShownMedia::of(media, arrival)),
             Stored::Location(location) => Self::Location(location.into()),
             Stored::Contacts(contacts) => Self::Contacts(contacts.into()),
             Stored::Interactive(interactive) => Self::Interactive(interactive.into()),
@@ -219,10 +223,10 @@ impl From<Stored> for Content {
                 message_id: reaction.message_id.map_or(reaction.wamid, |id| id.to_string()),
                 emoji: reaction.emoji,
             }),
-            Stored::Unsupported(item) => Self::Unsupported(UnsupportedContent {
-                original_type: item.original_type,
-                payload: Any(item.payload),
-            }),
+            Stored::Reply(reply) => Self::Reply(reply.into()),
+            Stored::Order(order) => Self::Order(order.into()),
+            Stored::Notice(notice) => Self::Notice(notice.into()),
+            Stored::Unsupported(item) => Self::Unsupported(item.into()),
         }
     }
 }

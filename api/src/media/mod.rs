@@ -8,8 +8,8 @@ mod held;
 mod range;
 
 use bellhop_domain::MediaId;
-use bellhop_domain::media::MediaKind;
-use bellhop_service::media::MediaView;
+use bellhop_domain::media::{ArrivalStatus, MediaKind};
+use bellhop_service::media::{ArrivalView, MediaView};
 use poem::web::Data;
 use poem_openapi::param::{Header, Path};
 use poem_openapi::payload::Json;
@@ -18,6 +18,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use crate::auth::{Authorized, ReadConversations, SendMessages};
 use crate::docs::PublicUrl;
 use crate::envelope::ApiError;
+use crate::failure::FailureReason;
 use crate::types::{Nullable, Timestamp};
 use crate::{BASE_PATH, Tag};
 use answer::FileAnswer;
@@ -53,6 +54,43 @@ impl StoredFile {
             created_at: view.created_at.into(),
         }
     }
+}
+
+/// A file that a guest sent.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+struct GuestFile {
+    media_id: MediaId,
+    media_type: MediaKind,
+    filename: Nullable<String>,
+    media_status: ArrivalStatus,
+    /// Why it was given up.
+    media_failure: Option<FailureReason>,
+    /// How often it was tried; 0 when it is here.
+    attempts: i32,
+    /// When it is tried next.
+    due_at: Option<Timestamp>,
+}
+
+impl From<ArrivalView> for GuestFile {
+    fn from(view: ArrivalView) -> Self {
+        Self {
+            media_id: view.media_id,
+            media_type: view.media_type,
+            filename: Nullable(view.filename),
+            media_status: view.arrival.status,
+            media_failure: view.arrival.failure.map(FailureReason::from),
+            attempts: view.attempts,
+            due_at: view.due_at.map(Timestamp),
+        }
+    }
+}
+
+#[derive(ApiResponse)]
+enum Asked {
+    /// The file is being fetched, or was here already
+    #[oai(status = 202)]
+    Accepted(Json<GuestFile>),
 }
 
 #[derive(ApiResponse)]
@@ -102,6 +140,9 @@ impl Media {
     /// Read a file
     ///
     /// Pictures, videos, sounds and PDFs may be shown by a browser; everything else is for saving.
+    ///
+    /// A file that a guest sent is fetched from WhatsApp when its message comes. Until it is here the answer is
+    /// MEDIA_NOT_READY, and MEDIA_FETCH_FAILED when it was given up; the event `media_received` tells of it.
     #[oai(path = "/media/:media_id", method = "get", operation_id = "get_media")]
     async fn get(
         &self,
@@ -118,5 +159,17 @@ impl Media {
         let part = range::wanted(range.as_deref(), if_range.as_deref(), &file.view);
         let bytes = file.bytes(part.clone()).await?;
         Ok(FileAnswer::of(&file.view, part, bytes))
+    }
+
+    /// Fetch a guest's file again
+    ///
+    /// At once, whether it waits for its next attempt or was given up. WhatsApp keeps a file for seven days.
+    #[oai(path = "/media/:media_id/retry", method = "post", operation_id = "retry_media")]
+    async fn retry(
+        &self,
+        auth: Authorized<SendMessages>,
+        media_id: Path<MediaId>,
+    ) -> Result<Asked, ApiError> {
+        Ok(Asked::Accepted(Json(auth.app.retry_media(&auth.caller, media_id.0).await?.into())))
     }
 }

@@ -6,8 +6,9 @@ use bellhop_domain::template::Given;
 use bellhop_service::batch::{Line, LineContent, LineRecipient, Unusable};
 use bellhop_service::send::TemplateSend;
 
-use super::file::{Defaults, Fault, LINE_MAX};
-use super::records::{Record, Records, is_break};
+use super::file::{Defaults, Fault};
+use super::records::Record;
+use super::table::{Table, check_cell, shown, shown_at_most};
 use crate::line::text_of;
 
 /// More than any template has parameters.
@@ -54,101 +55,43 @@ impl Column {
 
 pub struct Csv {
     defaults: Defaults,
-    /// The first line, until it is complete: it tells what stands between cells.
-    head: Vec<u8>,
-    in_quotes: bool,
-    records: Option<Records>,
+    table: Table,
     columns: Option<Vec<Column>>,
-    rows: usize,
 }
 
 impl Csv {
     pub fn new(defaults: Defaults) -> Self {
-        Self { defaults, head: Vec::new(), in_quotes: false, records: None, columns: None, rows: 0 }
+        Self { defaults, table: Table::default(), columns: None }
     }
 
     pub fn push(&mut self, bytes: &[u8], lines: &mut Vec<Line>) -> Result<(), Fault> {
-        for byte in bytes {
-            match &mut self.records {
-                None => self.push_head(*byte, lines)?,
-                Some(records) => {
-                    if let Some(record) = records.push(*byte)? {
-                        lines.extend(self.read(record)?);
-                    }
+        let mut records = Vec::new();
+        let read = self.table.push(bytes, &mut records);
+        // What stands before a fault may have one of its own, which comes first.
+        self.read(records, lines)?;
+        read
+    }
+
+    pub fn finish(mut self, lines: &mut Vec<Line>) -> Result<(), Fault> {
+        let mut records = Vec::new();
+        let read = std::mem::take(&mut self.table).finish(&mut records);
+        self.read(records, lines)?;
+        read
+    }
+
+    /// The lines of rows; the first record of all is the header.
+    fn read(&mut self, records: Vec<Record>, lines: &mut Vec<Line>) -> Result<(), Fault> {
+        for record in records {
+            match &self.columns {
+                None => self.columns = Some(read_header(record)?),
+                Some(columns) => {
+                    let recipient = read_row(columns, record.cells, &self.defaults);
+                    lines.push(Line { number: record.line, recipient });
                 }
             }
         }
         Ok(())
     }
-
-    fn push_head(&mut self, byte: u8, lines: &mut Vec<Line>) -> Result<(), Fault> {
-        self.head.push(byte);
-        self.in_quotes ^= byte == b'"';
-        let ends = is_break(byte) && !self.in_quotes && !self.head.iter().all(|&byte| is_break(byte));
-        if ends || self.head.len() > LINE_MAX { self.begin(lines) } else { Ok(()) }
-    }
-
-    /// The first line is known; from here on there are records.
-    fn begin(&mut self, lines: &mut Vec<Line>) -> Result<(), Fault> {
-        let head = std::mem::take(&mut self.head);
-        let mut records = Records::new(delimiter(&head));
-        for byte in head {
-            if let Some(record) = records.push(byte)? {
-                lines.extend(self.read(record)?);
-            }
-        }
-        self.records = Some(records);
-        Ok(())
-    }
-
-    pub fn finish(mut self, lines: &mut Vec<Line>) -> Result<(), Fault> {
-        if self.records.is_none() {
-            self.begin(lines)?;
-        }
-        if let Some(records) = self.records.take()
-            && let Some(record) = records.finish()?
-        {
-            lines.extend(self.read(record)?);
-        }
-        match (&self.columns, self.rows) {
-            (None, _) => Err(Fault::at(1, "the file is empty")),
-            (Some(_), 0) => Err(Fault::at(1, "the file has a header and no rows")),
-            (Some(_), _) => Ok(()),
-        }
-    }
-
-    /// The line of a row; none for the header.
-    fn read(&mut self, record: Record) -> Result<Option<Line>, Fault> {
-        let Some(columns) = &self.columns else {
-            self.columns = Some(read_header(record)?);
-            return Ok(None);
-        };
-        let (given, wanted) = (record.cells.len(), columns.len());
-        if given != wanted {
-            let reason =
-                format!("has {given} cells where the header has {wanted}; a cell with a comma is quoted");
-            return Err(Fault::at(record.line, reason));
-        }
-        self.rows += 1;
-        let recipient = read_row(columns, record.cells, &self.defaults);
-        Ok(Some(Line { number: record.line, recipient }))
-    }
-}
-
-/// A semicolon where the header has some and no comma: so write spreadsheets in countries that
-/// write decimals with a comma.
-fn delimiter(head: &[u8]) -> u8 {
-    let mut in_quotes = false;
-    let (mut commas, mut semicolons) = (0, 0);
-    for byte in head {
-        match byte {
-            b'"' => in_quotes = !in_quotes,
-            b',' if !in_quotes => commas += 1,
-            b';' if !in_quotes => semicolons += 1,
-            _ => {}
-        }
-    }
-    if commas == 0 && semicolons > 0 { b';' } else { b',' }
 }
 
 fn read_header(header: Record) -> Result<Vec<Column>, Fault> {
@@ -176,23 +119,11 @@ fn read_header(header: Record) -> Result<Vec<Column>, Fault> {
     Err(fault(format!("a column \"phone\" or \"guest_id\" is missing; the header has {names}")))
 }
 
-/// As much of a name as a person needs to recognise it.
-fn shown(name: &str) -> String {
-    shown_at_most(name, 64)
-}
-
-fn shown_at_most(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
 fn read_row(columns: &[Column], cells: Vec<String>, defaults: &Defaults) -> Result<LineRecipient, Unusable> {
     let (mut phone, mut guest_id, mut reference, mut content) = (None, None, None, None);
     let (mut name, mut language, mut parameters) = (None, None, BTreeMap::new());
     for (column, cell) in columns.iter().zip(cells) {
-        check_cell(column, &cell)?;
+        check_cell(&cell).map_err(|reason| Unusable::new(&shown(column.name()), reason))?;
         if cell.trim().is_empty() {
             continue;
         }
@@ -220,20 +151,6 @@ fn read_row(columns: &[Column], cells: Vec<String>, defaults: &Defaults) -> Resu
         }
     };
     Ok(LineRecipient { phone, guest_id, reference, content })
-}
-
-/// What begins so is a formula, or hides one from whoever looks at the first character: the guest
-/// would read `=VLOOKUP(…)`, and a spreadsheet into which the text is copied would run it.
-fn check_cell(column: &Column, cell: &str) -> Result<(), Unusable> {
-    let shown = match cell.chars().next() {
-        Some('=') => "\"=\"",
-        Some('@') => "\"@\"",
-        Some('\t') => "a tab",
-        Some('\r') => "a line break",
-        Some(_) | None => return Ok(()),
-    };
-    let reason = format_args!("begins with {shown}, as a spreadsheet's formula does; write its value");
-    Err(Unusable::new(&self::shown(column.name()), reason))
 }
 
 #[cfg(test)]
@@ -308,12 +225,5 @@ mod tests {
             assert_eq!(fault.line, line, "{file:?}");
             assert!(fault.reason.contains(reason), "{file:?}: {}", fault.reason);
         }
-    }
-
-    #[test]
-    fn commas_in_quotes_do_not_decide() {
-        assert_eq!(delimiter(b"\"a,b\";c"), b';');
-        assert_eq!(delimiter(b"a;b,c"), b',');
-        assert_eq!(delimiter(b"phone"), b',');
     }
 }

@@ -1,5 +1,7 @@
 //! A file of recipients, of whichever kind, and what refuses it whole.
 
+use std::borrow::Cow;
+
 use bellhop_domain::problem::Problem;
 use bellhop_service::batch::Line;
 use serde_json::json;
@@ -88,10 +90,32 @@ impl Rows {
     }
 }
 
+/// The first bytes of a file, held until there are enough to tell how it is encoded.
+pub struct Start(Option<Vec<u8>>);
+
+impl Start {
+    pub fn new() -> Self {
+        Self(Some(Vec::new()))
+    }
+
+    /// What is to be read of the file now; nothing while there is too little of it.
+    pub fn push<'a>(&mut self, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, Fault> {
+        let Some(held) = &mut self.0 else { return Ok(Cow::Borrowed(bytes)) };
+        held.extend_from_slice(bytes);
+        if held.len() < START { Ok(Cow::Borrowed(&[])) } else { self.finish().map(Cow::Owned) }
+    }
+
+    /// What is held still: there is no more.
+    pub fn finish(&mut self) -> Result<Vec<u8>, Fault> {
+        let held = self.0.take().unwrap_or_default();
+        check_start(&held)?;
+        Ok(held.strip_prefix(BOM).map(<[u8]>::to_vec).unwrap_or(held))
+    }
+}
+
 /// A file that is read as it comes.
 pub struct File {
-    /// The first bytes, until there are enough.
-    start: Option<Vec<u8>>,
+    start: Start,
     rows: Rows,
 }
 
@@ -101,27 +125,19 @@ impl File {
             Kind::Csv => Rows::Csv(Csv::new(defaults)),
             Kind::Ndjson => Rows::Ndjson(Ndjson::new(defaults)),
         };
-        Self { start: Some(Vec::new()), rows }
+        Self { start: Start::new(), rows }
     }
 
     /// Reads on, and adds the lines that are complete.
     pub fn push(&mut self, bytes: &[u8], lines: &mut Vec<Line>) -> Result<(), Fault> {
-        let Some(start) = &mut self.start else { return self.rows.push(bytes, lines) };
-        start.extend_from_slice(bytes);
-        if start.len() < START { Ok(()) } else { self.begin(lines) }
-    }
-
-    fn begin(&mut self, lines: &mut Vec<Line>) -> Result<(), Fault> {
-        let start = self.start.take().unwrap_or_default();
-        check_start(&start)?;
-        self.rows.push(start.strip_prefix(BOM).unwrap_or(&start), lines)
+        let bytes = self.start.push(bytes)?;
+        self.rows.push(&bytes, lines)
     }
 
     /// The file has ended.
     pub fn finish(mut self, lines: &mut Vec<Line>) -> Result<(), Fault> {
-        if self.start.is_some() {
-            self.begin(lines)?;
-        }
+        let held = self.start.finish()?;
+        self.rows.push(&held, lines)?;
         match self.rows {
             Rows::Csv(rows) => rows.finish(lines),
             Rows::Ndjson(rows) => rows.finish(lines),

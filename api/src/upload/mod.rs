@@ -2,9 +2,11 @@
 
 mod csv;
 mod file;
+pub mod guests;
 mod ndjson;
 mod options;
 mod records;
+mod table;
 
 use std::pin::Pin;
 use std::time::Duration;

@@ -2,14 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod analytics;
 mod batches;
+mod connections;
+mod consent;
+mod consent_at_dispatch;
 mod contract;
 mod document;
 mod failures;
 mod fake_provider;
+mod guest_import;
+mod guests;
 mod media;
+mod media_in;
 mod media_on_the_wire;
 mod sending;
 mod server;
+mod stays;
+mod stays_in_disorder;
 mod support;
 mod uploads;

@@ -63,7 +63,7 @@ impl World {
         (self.rows("media").await, files(&self.folder.path().join("media")))
     }
 
-    async fn change(&self, sql: &str) {
+    pub async fn change(&self, sql: &str) {
         let url = format!("sqlite://{}", self.folder.path().join("test.db").display());
         sea_orm::Database::connect(url).await.unwrap().execute_unprepared(sql).await.unwrap();
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bellhop_api::Options;
+use bellhop_domain::consent::StopWords;
 use bellhop_domain::guest::Recipient;
 use bellhop_domain::ports::{
     BatchAsk, BatchPermit, BatchPlace, Cipher, CipherError, Clock, Hint, Line, Pace, Permit, Queue,
@@ -25,7 +26,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::test::TestClient;
 use poem::{EndpointExt, Response};
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -118,6 +119,9 @@ impl World {
             lease: Duration::from_secs(5),
             in_doubt_horizon: Duration::from_secs(1),
             callback_url: "http://localhost/webhook".into(),
+            stop_words: StopWords::default(),
+            app_secret: None,
+            allow_http_base_url: false,
         };
         let app = App::new(database(&folder).await, ports, config);
         let hotel = hotel(&app, "Grand Plaza", "1").await;
@@ -159,10 +163,39 @@ impl World {
 
     /// How many rows a table has.
     pub async fn rows(&self, table: &str) -> i64 {
+        let rows = self.select(&format!("SELECT COUNT(*) AS n FROM {table}")).await;
+        rows[0].try_get("", "n").unwrap()
+    }
+
+    pub async fn select(&self, sql: &str) -> Vec<QueryResult> {
         let url = format!("sqlite://{}", self.folder.path().join("test.db").display());
         let db = sea_orm::Database::connect(url).await.unwrap();
-        let count = Statement::from_string(DbBackend::Sqlite, format!("SELECT COUNT(*) AS n FROM {table}"));
-        db.query_one_raw(count).await.unwrap().unwrap().try_get("", "n").unwrap()
+        db.query_all_raw(Statement::from_string(DbBackend::Sqlite, sql)).await.unwrap()
+    }
+
+    /// The data of all events of a kind, in the order in which they were written.
+    pub async fn events(&self, event: &str) -> Vec<Value> {
+        let sql = format!("SELECT data FROM events WHERE event = '{event}' ORDER BY serial");
+        self.select(&sql).await.iter().map(|row| row.try_get("", "data").unwrap()).collect()
+    }
+
+    /// What a PMS tells of a reservation.
+    pub async fn put_stay(&self, reservation: &str, body: Value) -> Answered {
+        let path = format!("/stays/opera/{}", reservation.replace(' ', "%20").replace('/', "%2F"));
+        self.request(Method::PUT, &path).token(&self.partner).json(body).send().await
+    }
+
+    /// The guest with a phone number.
+    pub async fn guest(&self, phone: &str) -> Value {
+        let path = format!("/guests?phone={}", phone.replace('+', "%2B"));
+        self.get(&path).await.ok(200)["data"][0].clone()
+    }
+
+    /// Changes rows behind the application's back.
+    pub async fn execute(&self, sql: &str) {
+        let url = format!("sqlite://{}", self.folder.path().join("test.db").display());
+        let db = sea_orm::Database::connect(url).await.unwrap();
+        db.execute_unprepared(sql).await.unwrap();
     }
 
     /// A signed webhook.
@@ -343,6 +376,10 @@ impl RateLimiter for Nowhere {
 impl Cipher for Nowhere {
     fn encrypt(&self, plain: &Secret, _: &str) -> Vec<u8> {
         plain.expose().as_bytes().to_vec()
+    }
+
+    fn reseal(&self, _: &[u8], _: &str) -> Result<Option<Vec<u8>>, CipherError> {
+        Ok(None)
     }
 
     fn decrypt(&self, sealed: &[u8], _: &str) -> Result<Secret, CipherError> {

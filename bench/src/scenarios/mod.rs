@@ -5,6 +5,7 @@ pub mod front_desk;
 pub mod ingest;
 pub mod memory;
 pub mod pacing;
+pub mod reading;
 pub mod single;
 
 use bellhop_e2e::services::Pair;

@@ -16,6 +16,9 @@ pub struct Location {
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
+    /// Of a place that a guest sent: where there is more about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 impl Location {
@@ -46,7 +49,9 @@ mod tests {
     #[test]
     fn the_globe_has_edges() {
         let check = |latitude, longitude| {
-            Location { latitude, longitude, name: None, address: None }.check().map_err(|wrong| wrong.field)
+            Location { latitude, longitude, name: None, address: None, url: None }
+                .check()
+                .map_err(|wrong| wrong.field)
         };
         assert!(check(90.0, -180.0).is_ok() && check(-90.0, 180.0).is_ok());
         assert_eq!(check(90.000_001, 0.0), Err("latitude".into()));

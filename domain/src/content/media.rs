@@ -22,11 +22,14 @@ pub struct Media {
     /// Of an audio: shown as a voice message. Meta takes OGG with OPUS for these.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub voice: bool,
+    /// Of a guest's sticker.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub animated: bool,
 }
 
 impl Media {
     pub fn of(source: MediaRef) -> Self {
-        Self { source, caption: None, filename: None, voice: false }
+        Self { source, caption: None, filename: None, voice: false, animated: false }
     }
 
     pub(super) fn check(self, kind: MediaKind) -> Result<Self, Wrong> {

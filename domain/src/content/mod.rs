@@ -5,7 +5,10 @@ mod header;
 mod interactive;
 mod location;
 mod media;
+mod notice;
+mod order;
 mod reaction;
+mod reply;
 mod template;
 mod text;
 mod wrong;
@@ -18,7 +21,10 @@ pub use header::{Header, HeaderMedia};
 pub use interactive::{Action, Button, Interactive, Row, Section};
 pub use location::Location;
 pub use media::Media;
+pub use notice::{Notice, NoticeKind};
+pub use order::{Order, OrderItem};
 pub use reaction::Reaction;
+pub use reply::{Reply, ReplyKind};
 pub use template::{ButtonKind, ButtonValue, Template};
 pub use text::{TEXT_MAX, Text};
 pub use wrong::Wrong;
@@ -41,6 +47,10 @@ pub enum Content {
     Contacts(Contacts),
     Interactive(Interactive),
     Reaction(Reaction),
+    /// From here on: what only guests send, or WhatsApp itself.
+    Reply(Reply),
+    Order(Order),
+    Notice(Notice),
     /// An inbound item of a kind that is not understood (yet), as it came.
     Unsupported(Unsupported),
 }
@@ -78,7 +88,31 @@ impl Content {
             Self::Contacts(_) => "contacts",
             Self::Interactive(_) => "interactive",
             Self::Reaction(_) => "reaction",
+            Self::Reply(_) => "reply",
+            Self::Order(_) => "order",
+            Self::Notice(_) => "notice",
             Self::Unsupported(_) => "unsupported",
+        }
+    }
+
+    /// The words under a file.
+    pub fn caption(&self) -> Option<&str> {
+        match self {
+            Self::Image(media)
+            | Self::Video(media)
+            | Self::Audio(media)
+            | Self::Document(media)
+            | Self::Sticker(media) => media.caption.as_deref(),
+            Self::Text(_)
+            | Self::Template(_)
+            | Self::Location(_)
+            | Self::Contacts(_)
+            | Self::Interactive(_)
+            | Self::Reaction(_)
+            | Self::Reply(_)
+            | Self::Order(_)
+            | Self::Notice(_)
+            | Self::Unsupported(_) => None,
         }
     }
 
@@ -100,6 +134,9 @@ impl Content {
             Self::Contacts(contacts) => contacts.summary(),
             Self::Interactive(interactive) => interactive.text.clone(),
             Self::Reaction(reaction) => reaction.emoji.clone().unwrap_or_default(),
+            Self::Reply(reply) => reply.title.clone(),
+            Self::Order(order) => order.summary(),
+            Self::Notice(notice) => notice.text.clone(),
             Self::Unsupported(item) => format!("[{}]", item.original_type),
         }
     }
@@ -118,13 +155,34 @@ impl Content {
             | Self::Contacts(_)
             | Self::Interactive(_)
             | Self::Reaction(_)
+            | Self::Reply(_)
+            | Self::Order(_)
+            | Self::Notice(_)
             | Self::Unsupported(_) => true,
         }
     }
 
+    /// Whether a guest tapped a button with it.
+    pub const fn is_tap(&self) -> bool {
+        matches!(self, Self::Reply(Reply { reply_type: ReplyKind::Button | ReplyKind::TemplateButton, .. }))
+    }
+
     /// Whether it is of a kind that can be sent at all.
     pub const fn is_sendable(&self) -> bool {
-        !matches!(self, Self::Unsupported(_))
+        match self {
+            Self::Text(_)
+            | Self::Template(_)
+            | Self::Image(_)
+            | Self::Video(_)
+            | Self::Audio(_)
+            | Self::Document(_)
+            | Self::Sticker(_)
+            | Self::Location(_)
+            | Self::Contacts(_)
+            | Self::Interactive(_)
+            | Self::Reaction(_) => true,
+            Self::Reply(_) | Self::Order(_) | Self::Notice(_) | Self::Unsupported(_) => false,
+        }
     }
 
     /// The content as WhatsApp takes it, or the first field that it would refuse.
@@ -144,7 +202,9 @@ impl Content {
             Self::Contacts(contacts) => contacts.check().map(Self::Contacts),
             Self::Interactive(interactive) => interactive.check().map(Self::Interactive),
             Self::Reaction(reaction) => reaction.check().map(Self::Reaction),
-            Self::Unsupported(_) => Err(Wrong::new("type", "cannot be sent")),
+            Self::Reply(_) | Self::Order(_) | Self::Notice(_) | Self::Unsupported(_) => {
+                Err(Wrong::new("type", "cannot be sent"))
+            }
         }
     }
 
@@ -162,11 +222,26 @@ impl Content {
             | Self::Location(_)
             | Self::Contacts(_)
             | Self::Reaction(_)
+            | Self::Reply(_)
+            | Self::Order(_)
+            | Self::Notice(_)
             | Self::Unsupported(_) => return None,
         };
         match header {
             Some(header) => header.file(),
             None => None,
+        }
+    }
+
+    /// This content as its author changed it to `new`. The file stays: only words can be changed, and a
+    /// caption comes with a file that is described anew.
+    pub fn edited(&self, new: Self) -> Self {
+        let captioned = |old: &Media, new: Media| Media { caption: new.caption, ..old.clone() };
+        match (self, new) {
+            (Self::Image(old), Self::Image(new)) => Self::Image(captioned(old, new)),
+            (Self::Video(old), Self::Video(new)) => Self::Video(captioned(old, new)),
+            (Self::Document(old), Self::Document(new)) => Self::Document(captioned(old, new)),
+            (_, new) => new,
         }
     }
 }
@@ -200,6 +275,14 @@ mod tests {
             json!({"type": "interactive", "interactive_type": "location_request", "text": "t"}),
             json!({"type": "reaction", "message_id": "msg_01h455vb4pex5vsknk084sn02q", "wamid": "wamid.x",
                 "emoji": "👍"}),
+            json!({"type": "sticker", "media_id": id, "animated": true}),
+            json!({"type": "location", "latitude": 1.5, "longitude": -2.0, "url": "https://h.example"}),
+            json!({"type": "reply", "reply_type": "list", "id": "r", "title": "R", "description": "d"}),
+            json!({"type": "reply", "reply_type": "flow", "title": "Sent", "data": {"day": "2026-10-01"}}),
+            json!({"type": "order", "catalog_id": "7", "text": "t", "items": [
+                {"product_id": "sku", "quantity": 2.0, "price": 9.5, "currency": "EUR"}]}),
+            json!({"type": "notice", "notice_type": "number_changed", "text": "Ana has a new number"}),
+            json!({"type": "unsupported", "original_type": "poll", "payload": {"x": 1}}),
             json!({"type": "template", "template_name": "t", "language": "en", "parameters": {"1": "x"},
                 "named": false, "text": "x"}),
             json!({"type": "template", "template_name": "t", "language": "en", "parameters": {},
@@ -212,6 +295,20 @@ mod tests {
             assert_eq!(serde_json::to_value(&content).unwrap(), stored);
             assert_eq!(content.kind(), stored["type"]);
         }
+    }
+
+    #[test]
+    fn an_edit_changes_words_and_keeps_the_file() {
+        let of = |value| serde_json::from_value::<Content>(value).unwrap();
+        let image = |id: &str, caption: &str| {
+            of(
+                json!({"type": "image", "media_id": format!("media_01h455vb4pex5vsknk084sn02{id}"), "caption": caption}),
+            )
+        };
+        let text = of(json!({"type": "text", "text": "new"}));
+        assert_eq!(image("q", "old").edited(image("r", "new")), image("q", "new"));
+        assert_eq!(of(json!({"type": "text", "text": "old"})).edited(text.clone()), text);
+        assert!(!text.edited(of(json!({"type": "order", "items": []}))).is_sendable());
     }
 
     #[test]

@@ -66,12 +66,22 @@ super::table! {
         &["Name the guest or the conversation, not both", "Check which guest was meant before sending"];
     NoConnection = "NO_CONNECTION", 409, Credentials, "The property has no WhatsApp number connected.",
         &["Ask an admin to connect a number"];
+    NumberDisconnected = "NUMBER_DISCONNECTED", 409, Credentials, "The WhatsApp number that this goes over is not connected any more.",
+        &["Ask an admin to connect the number again", "Name the guest instead of the conversation, to write from another number"];
+    NumberConnected = "NUMBER_CONNECTED", 409, Never, "The WhatsApp number is connected already.",
+        &["Change the connection that the details name with PATCH", "Remove that connection first"];
+    NumberTaken = "NUMBER_TAKEN", 409, Never, "The WhatsApp number belongs to another property.",
+        &["Check the phone_number_id", "Connect the number with a token of that property"];
     GuestUnreachable = "GUEST_UNREACHABLE", 409, Never, "Nothing is known under which WhatsApp could reach this guest.",
         &["Add the guest's phone number", "Wait for guest to initiate conversation"];
     InDoubt = "MESSAGE_IN_DOUBT", 409, Never, "The connection broke during the send; WhatsApp may or may not have the message.",
         &["Wait: WhatsApp's own news often settles it", "Ask the guest whether the message arrived", "Decide with resolve-doubt"];
     NotInDoubt = "MESSAGE_NOT_IN_DOUBT", 409, Never, "The message is not in doubt, so there is nothing to decide.",
         &["Read the message's present status"];
+    MediaNotReady = "MEDIA_NOT_READY", 409, Backoff, "The guest's file is still being fetched from WhatsApp.",
+        &["Try again in a few seconds", "Have it fetched at once with POST media/{id}/retry"];
+    MediaFetchFailed = "MEDIA_FETCH_FAILED", 409, Never, "The guest's file could not be fetched from WhatsApp.",
+        &["Have it fetched again with POST media/{id}/retry", "Ask the guest to send the file again"];
     BatchState = "BATCH_STATE_CONFLICT", 409, Never, "The batch's present status does not allow that.",
         &["Read the batch's present status"];
     NotScheduled = "MESSAGE_NOT_SCHEDULED", 409, Never, "The message is on its way or has ended, so it cannot be cancelled.",
@@ -95,6 +105,17 @@ super::table! {
         &["Try again in a few minutes", "Contact guest via alternative channel"];
     ProviderCredentials = "PROVIDER_CREDENTIALS", 409, Credentials, "The property's WhatsApp access, number or account is not in order.",
         &["Ask an admin to check the WhatsApp connection", "Contact guest via alternative channel"];
+    TokenRefused = "ACCESS_TOKEN_REFUSED", 422, Never, "WhatsApp does not accept the access token.",
+        &["Make a new token of a system user in Meta's Business Settings, without an end date",
+          "Give the token whatsapp_business_management and whatsapp_business_messaging, and the system user the account"];
+    NumberUnknown = "NUMBER_UNKNOWN", 422, Never, "WhatsApp does not know the number under this id, or the access token may not see it.",
+        &["Compare phone_number_id with WhatsApp Manager, API Setup; it is not the phone number itself",
+          "Give the token's system user access to the number's account"];
+    AccountMismatch = "NUMBER_NOT_OF_ACCOUNT", 422, Never, "The number does not belong to this WhatsApp Business Account, or the access token may not see the account.",
+        &["Compare waba_id with WhatsApp Manager, Account settings", "Give the token's system user access to the account"];
+    CallbackRefused = "CALLBACK_REFUSED", 422, Never, "WhatsApp does not take this server's address for its webhooks.",
+        &["Set BELLHOP_PUBLIC_URL to an https address of this server that can be reached from the internet",
+          "Say register_callback: false and enter address and verify token in Meta's App Dashboard"];
     AccountRestricted = "ACCOUNT_RESTRICTED", 403, Credentials, "WhatsApp has restricted what the property's account may send.",
         &["Ask an admin to look at the account's status in WhatsApp Manager", "Contact guest via alternative channel"];
     MessageRefused = "MESSAGE_REFUSED", 422, Never, "The message cannot be sent as it is.",

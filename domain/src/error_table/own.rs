@@ -1,7 +1,7 @@
 //! Our own reasons for not sending a message, in the same columns as the provider's.
 
 use super::Codes::These;
-use super::ErrorClass::{Backoff, Never};
+use super::ErrorClass::{Backoff, Never, OptOut};
 use super::FailureRow;
 use super::api::Problem;
 
@@ -24,6 +24,12 @@ super::table! {
     FileGone = These(&[-1004]), Never, Problem::MediaUploadFailed,
         "The message was not sent: its file is not there any more.",
         &["Upload the file again", "Send the message again with the new file"];
+    OptedOut = These(&[-1005]), OptOut, Problem::GuestOptedOut,
+        "The message was not sent: the guest does not want messages of this kind.",
+        &["Contact guest via alternative channel", "Ask the guest to opt in again"];
+    NumberRemoved = These(&[-1012]), Never, Problem::NumberDisconnected,
+        "The message was not sent: the hotel's WhatsApp number was disconnected.",
+        &["Ask an admin to connect the number again", "Send the message again from another number"];
     // The error's own title says more.
     Other = These(&[-1000]), Never, Problem::MessageRefused, "The message could not be sent.",
         &["Change the message and send it as a new one", "Contact guest via alternative channel"];

@@ -25,6 +25,10 @@ pub trait Provider: Send + Sync {
     /// Hands a file over; the provider's id for it.
     async fn upload(&self, line: &Line, file: MediaFile) -> Result<String, ProviderFailure>;
 
+    /// Opens a file that a guest sent. What comes out of it is the caller's to check: neither its length nor
+    /// its content is more than somebody's word.
+    async fn fetch(&self, line: &Line, wanted: &WantedFile) -> Result<FetchedFile, FetchFailure>;
+
     /// Hands a file over as the example of a template's header; the handle to name it by.
     async fn upload_example(&self, line: &Line, file: MediaFile) -> Result<String, ProviderFailure>;
 
@@ -59,6 +63,12 @@ pub trait Provider: Send + Sync {
 
     /// What the provider says of the number itself.
     async fn number(&self, line: &Line) -> Result<NumberInfo, ProviderFailure>;
+
+    /// The ids of the account's numbers, all pages.
+    async fn account_numbers(&self, line: &Line) -> Result<Vec<String>, ProviderFailure>;
+
+    /// Where the provider sends the number's webhooks; `None` when it names no address.
+    async fn callback(&self, line: &Line) -> Result<Option<String>, ProviderFailure>;
 
     /// Asks the provider to call `callback_url` with the webhooks of this account.
     async fn register_callback(
@@ -118,6 +128,53 @@ pub struct MediaFile {
     pub bytes: ByteStream,
 }
 
+/// A file that a guest sent, to be fetched.
+#[derive(Debug, Clone)]
+pub struct WantedFile {
+    /// The provider's id of it.
+    pub provider_id: String,
+    /// Where it was a moment ago. It is asked for anew when it is not there any more.
+    pub url: Option<String>,
+    /// The longest time without an answer, or between two pieces of the file.
+    pub stall: Duration,
+    /// One of more bytes is not opened.
+    pub max_bytes: u64,
+}
+
+/// A file that a guest sent, as it comes.
+pub struct FetchedFile {
+    /// The provider's word, where it was asked.
+    pub mime: Option<String>,
+    /// In bytes, as announced; what comes may differ.
+    pub size: Option<u64>,
+    /// The provider's word, where it was asked: base64 or hexadecimal.
+    pub sha256: Option<String>,
+    /// Ends with an error when it stalls or breaks off.
+    pub bytes: ByteStream,
+}
+
+/// Why a file could not be opened. Nothing of it was read.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchFailure {
+    #[error("WhatsApp refused: {} (code {})", .0.title, .0.code)]
+    Refused(ProviderError),
+    #[error("the file has {0} bytes, which is more than is taken")]
+    TooLarge(u64),
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<ProviderFailure> for FetchFailure {
+    fn from(failure: ProviderFailure) -> Self {
+        match failure {
+            ProviderFailure::Refused(error) => Self::Refused(error),
+            ProviderFailure::Unreachable(_) | ProviderFailure::Unreadable(_) => {
+                Self::Failed(failure.to_string())
+            }
+        }
+    }
+}
+
 /// What a guest sees when a message was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadMark {
@@ -152,6 +209,8 @@ pub struct TemplateReceipt {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumberInfo {
     pub display_phone_number: String,
+    /// The name that guests see.
+    pub verified_name: Option<String>,
     /// Messages per second, inbound and outbound together; `None` when it does not say.
     pub throughput: Option<u32>,
     /// Meta's word: `GREEN`, `YELLOW`, `RED`, `UNKNOWN`.

@@ -23,6 +23,8 @@ fn secret() -> String {
 async fn a_merge_that_crosses_a_message_and_a_send_loses_neither() {
     let Some(services) = services::unless_embedded().await else { return };
     let hotel = Arc::new(Hotel::at(Home::on_services(services).await, &[]).await);
+    // Known by number only: another user id would be another person.
+    hotel.phones.guest(json!({"phone": PHONE, "bsuid": null})).await;
     hotel.guest(PHONE, "Ana").await;
     let hook = inbound(&Inbound { bsuid: Some("US.777"), wamid: "wamid.B1", text: "b1", ..Inbound::of(1) });
     assert_eq!(deliver(&hotel, &hook, Some(&secret())).await, 200);

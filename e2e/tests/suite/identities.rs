@@ -1,6 +1,6 @@
 //! Guests are identities, not numbers.
 
-use bellhop_e2e::{Hotel, eventually};
+use bellhop_e2e::{Hotel, eventually, orders};
 use serde_json::{Value, json};
 
 use crate::webhook_security::{Inbound, deliver, inbound};
@@ -85,5 +85,47 @@ async fn two_first_messages_in_the_same_instant_make_one_conversation() {
     let id = listed["data"][0]["conversation_id"].as_str().unwrap();
     let detail = hotel.staff.get(&format!("/conversations/{id}")).await.expect(200);
     assert_eq!(detail["messages"].as_array().map(Vec::len), Some(8));
+    hotel.close().await;
+}
+
+#[tokio::test]
+async fn a_number_a_user_id_and_both_are_one_guest_in_every_order_of_arrival() {
+    let hotel = Hotel::open().await;
+    let account = bellhop_simulator::well_known(1);
+    let known = [(true, false), (false, true), (true, true)];
+    for (n, order) in orders(&[0, 1, 2]).into_iter().enumerate() {
+        let (wa_id, bsuid) = (format!("1415555{n:04}"), format!("US.{n}"));
+        // Each of them twice, the second time in the other direction.
+        for i in order.iter().chain(order.iter().rev()) {
+            let (number, id) = known[*i];
+            let (wamid, text) = (format!("wamid.{n}.{i}"), format!("text {i}"));
+            let told = Inbound {
+                wa_id: number.then_some(&wa_id),
+                bsuid: id.then_some(&bsuid),
+                wamid: &wamid,
+                text: &text,
+                ..Inbound::of(1)
+            };
+            assert_eq!(deliver(&hotel, &inbound(&told), Some(&account.app_secret)).await, 200);
+        }
+        let guests = hotel.staff.get(&format!("/guests?phone=%2B{wa_id}")).await.expect(200);
+        assert_eq!(guests["data"].as_array().map(Vec::len), Some(1), "{order:?}: {guests}");
+        assert_eq!(guests["data"][0]["bsuid"], bsuid.as_str(), "{order:?}");
+        let listed = hotel.staff.get(&format!("/conversations?guest_phone=%2B{wa_id}")).await.expect(200);
+        assert_eq!(listed["data"].as_array().map(Vec::len), Some(1), "{order:?}: {listed}");
+        let id = listed["data"][0]["conversation_id"].as_str().unwrap();
+        let detail = hotel.staff.get(&format!("/conversations/{id}")).await.expect(200);
+        let mut texts: Vec<&str> = detail["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|message| message["content"]["text"].as_str())
+            .collect();
+        texts.sort_unstable();
+        assert_eq!(texts, ["text 0", "text 1", "text 2"], "{order:?}");
+    }
+    // The demo's guest, and one for each order.
+    let all = hotel.staff.get("/guests?limit=100").await.expect(200);
+    assert_eq!(all["data"].as_array().map(Vec::len), Some(7), "{all}");
     hotel.close().await;
 }

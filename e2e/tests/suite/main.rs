@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has said what is wrong")]
 
 mod alerts;
+mod analytics;
 mod batches;
 mod closed_windows;
+mod connections;
+mod consent;
 mod contract;
 mod crash;
 mod crossings;
@@ -12,9 +15,13 @@ mod deaths;
 mod every_type;
 mod idempotency;
 mod identities;
+mod inbound;
 mod layers;
 mod lifecycle;
 mod media;
+mod media_in;
+mod moves;
+mod newcomer;
 mod order_and_refusals;
 mod outages;
 mod outside;
@@ -23,6 +30,7 @@ mod seed_tour;
 mod services;
 mod split;
 mod status_groups;
+mod stays;
 mod storm;
 mod templates;
 mod tenants;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bellhop_e2e::fleet::make_demo;
 use bellhop_e2e::program::Program;
 use bellhop_e2e::services::unless_embedded;
-use bellhop_e2e::{Api, Home, Phones, binary, eventually};
+use bellhop_e2e::{Api, Home, PATIENCE, Phones, binary, eventually};
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::json;
 use tokio::process::Command;
@@ -68,6 +68,22 @@ async fn the_schema_is_brought_up_to_date_once_and_never_by_them() {
         let said = said(&output);
         assert!(!output.status.success(), "{said}");
         assert!(said.contains("the schema is 1 migration behind: run `bellhop migrate`"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn the_wrong_key_is_named_at_the_start() {
+    let Some(services) = unless_embedded().await else { return };
+    let home = Home::on_services(services).await;
+    let phones = Phones::start(1).await;
+    make_demo(&home, &phones).await;
+    for program in PROGRAMS {
+        let mut command = Program::command(&home, program);
+        command.env("BELLHOP_SECRET_KEY", "b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3Q=");
+        let output = tokio::time::timeout(PATIENCE, command.output()).await.expect("it ends").unwrap();
+        let said = said(&output);
+        assert!(!output.status.success() && said.contains("BELLHOP_SECRET_KEY is not the key"), "{said}");
+        assert!(!output.stdout.starts_with(program.as_bytes()), "it never listened");
     }
 }
 

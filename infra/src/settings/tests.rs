@@ -37,6 +37,7 @@ fn defaults() {
         assert_eq!(settings.send_lease, Duration::from_secs(20));
         assert_eq!(settings.in_doubt_horizon, Duration::from_secs(900));
         assert_eq!(settings.sweep_interval, Duration::from_secs(1));
+        assert!(settings.stop_words.is_said("STOP"));
         assert_eq!((settings.log.as_str(), settings.log_format), (vars::LOG, LogFormat::Text));
         let unset = [&settings.simulator_url, &settings.public_url];
         assert!(unset.iter().all(|value| value.is_none()));
@@ -56,6 +57,7 @@ fn good_values() {
         ("BELLHOP_SEND_LEASE_SECONDS", "1.5"),
         ("BELLHOP_IN_DOUBT_HORIZON_SECONDS", "1"),
         ("BELLHOP_SWEEP_INTERVAL_MS", "50"),
+        ("BELLHOP_STOP_WORDS", "+genug"),
         ("BELLHOP_LOG_FORMAT", "json"),
         ("BELLHOP_QUEUE_PREFIX", "test-1"),
     ])
@@ -66,6 +68,7 @@ fn good_values() {
     assert_eq!(settings.database_url.expose(), "sqlite:///var/lib/100%25 mine%3F/bellhop.db");
     assert_eq!(settings.send_lease, Duration::from_millis(1_500));
     assert_eq!(settings.sweep_interval, Duration::from_millis(50));
+    assert!(settings.stop_words.is_said("Genug!") && settings.stop_words.is_said("stop"));
     assert_eq!(settings.log_format, LogFormat::Json);
     assert_eq!(http_url("0.0.0.0:81".parse().unwrap()), "http://127.0.0.1:81");
     assert_eq!(http_url("[::]:81".parse().unwrap()), "http://[::1]:81");
@@ -96,9 +99,11 @@ fn bad_values_are_named_with_what_is_allowed() {
         ("BELLHOP_IN_DOUBT_HORIZON_SECONDS", "-1"),
         ("BELLHOP_IN_DOUBT_HORIZON_SECONDS", "inf"),
         ("BELLHOP_SWEEP_INTERVAL_MS", "9"),
+        ("BELLHOP_STOP_WORDS", "stop,,"),
         ("BELLHOP_SWEEP_INTERVAL_MS", "1.5"),
         ("BELLHOP_LOG", "bellhop=loud"),
         ("BELLHOP_LOG_FORMAT", "JSON"),
+        ("BELLHOP_ALLOW_HTTP_BASE_URL", "yes"),
     ] {
         let error = read(&[(name, value)]).unwrap_err();
         let sentence = error.to_string();
@@ -115,6 +120,7 @@ fn secrets_are_never_shown() {
         ("BELLHOP_AMQP_URL", "amqp://u:hidden@h:port"),
         ("BELLHOP_REDIS_URL", "u:hidden@h:6379"),
         ("BELLHOP_SECRET_KEY", "hidden"),
+        ("BELLHOP_SECRET_KEY_PREVIOUS", "hidden"),
     ] {
         let error = read(&[(name, value)]).unwrap_err();
         assert_eq!(error.name, name);

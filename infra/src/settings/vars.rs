@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bellhop_domain::Secret;
+use bellhop_domain::consent::StopWords;
 use reqwest::Url;
 
 use super::BadSetting;
@@ -168,6 +169,13 @@ impl Vars<'_> {
                 (None, Some(_)) => return Err(lonely("BELLHOP_S3_ACCESS_KEY_ID")),
             },
         })
+    }
+
+    pub fn stop_words(&self, name: &'static str) -> Result<StopWords, BadSetting> {
+        let allowed = "words separated by commas, such as stop,baja; with a + before the first, in addition to \
+                       the built-in ones";
+        let Some(given) = self.text(name) else { return Ok(StopWords::default()) };
+        StopWords::parse(&given).ok_or(BadSetting { name, given: Some(given), allowed })
     }
 
     pub fn log(&self, name: &'static str) -> Result<String, BadSetting> {

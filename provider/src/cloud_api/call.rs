@@ -26,6 +26,11 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 /// # Errors
 /// When the system's certificate store cannot be read.
 pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    builder().build()
+}
+
+/// What every client for the provider keeps to.
+pub(super) fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         // A redirected POST would be a second request, with the token, to a host nobody chose; and
         // a connect error of the second one would look as if nothing had been sent.
@@ -36,7 +41,6 @@ pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .tcp_nodelay(true)
         .user_agent(concat!("bellhop/", env!("CARGO_PKG_VERSION")))
-        .build()
 }
 
 /// A complete answer.
@@ -116,7 +120,11 @@ pub(super) fn url(line: &Line, path: &[&str]) -> Result<reqwest::Url, String> {
 /// Sends the request and reads the whole answer, up to `max` bytes. A longer one is cut: it will
 /// not parse, and is then what it is, an unreadable answer.
 pub(super) async fn exchange(request: reqwest::RequestBuilder, max: usize) -> Result<Response, Lost> {
-    let mut response = request.send().await?;
+    read_whole(request.send().await?, max).await
+}
+
+/// As [`exchange`], of an answer that has begun.
+pub(super) async fn read_whole(mut response: reqwest::Response, max: usize) -> Result<Response, Lost> {
     let status = response.status().as_u16();
     let retry_after = usage::retry_after(response.headers());
     let mut body = Vec::new();

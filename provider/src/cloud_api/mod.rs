@@ -1,9 +1,10 @@
 //! Meta's WhatsApp Cloud API.
 //!
 //! [`wire`] mirrors Meta's JSON, [`map`] turns our words into it and its answers into ours,
-//! [`webhook`] reads what it tells by itself, [`upload`] streams files to it.
+//! [`webhook`] reads what it tells by itself, [`upload`] streams files to it, [`fetch`] those that guests sent from it.
 
 mod call;
+mod fetch;
 mod json;
 mod map;
 mod upload;
@@ -18,8 +19,8 @@ use bellhop_domain::Secret;
 use bellhop_domain::answer::Answer;
 use bellhop_domain::inbound::{Change, Unreadable};
 use bellhop_domain::ports::{
-    Line, MediaFile, NumberInfo, Outbound, Provider, ProviderFailure, ReadMark, TemplateDraft,
-    TemplateReceipt,
+    FetchFailure, FetchedFile, Line, MediaFile, NumberInfo, Outbound, Provider, ProviderFailure, ReadMark,
+    TemplateDraft, TemplateReceipt, WantedFile,
 };
 use bellhop_domain::template::{TemplateDefinition, TemplateName};
 use bellhop_domain::webhook::VerifiedWebhook;
@@ -29,6 +30,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use call::http_client;
+pub use fetch::file_client;
 
 /// For calls that may simply be made again; a send brings its own deadline.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -43,19 +45,32 @@ const TEMPLATE_PAGE: &str = "100";
 /// An account has at most 6,000 templates, each in up to some seventy languages.
 const TEMPLATE_PAGES_MAX: usize = 5_000;
 
+const NUMBER_PAGE: &str = "100";
+/// An account has a few hundred numbers at most.
+const NUMBER_PAGES_MAX: usize = 50;
+
 const NUMBER_FIELDS: &str = "display_phone_number,verified_name,quality_rating,throughput,is_on_biz_app";
 
-/// The adapter. It holds nothing but the HTTP client, whose pool is shared by all lines.
+/// The adapter. It holds nothing but the HTTP clients, whose pools are shared by all lines.
 #[derive(Debug, Clone)]
 pub struct CloudApi {
     http: reqwest::Client,
+    /// For files that are not on the API's own host.
+    files: Option<reqwest::Client>,
 }
 
 impl CloudApi {
     /// `http` must neither follow redirects nor repeat requests by itself: [`http_client`] makes
     /// such a one.
     pub fn new(http: reqwest::Client) -> Self {
-        Self { http }
+        Self { http, files: None }
+    }
+
+    /// Fetches guests' files from the hosts, too, that the API names, with such a client as [`file_client`]
+    /// makes. Without one they are fetched from the API's own host only.
+    #[must_use]
+    pub fn fetching_with(self, files: reqwest::Client) -> Self {
+        Self { files: Some(files), ..self }
     }
 }
 
@@ -109,6 +124,17 @@ impl Provider for CloudApi {
             .body(upload::body(file));
         let handle: wire::answer::Handle = answer(bytes).await?;
         map::answer::told(handle.h, "handle")
+    }
+
+    async fn fetch(&self, line: &Line, wanted: &WantedFile) -> Result<FetchedFile, FetchFailure> {
+        let clients = fetch::Clients { own: &self.http, others: self.files.as_ref() };
+        if let Some(ready) = fetch::open_ready(&clients, line, wanted).await {
+            return fetch::file(ready?, None, wanted);
+        }
+        // Not with the number's id, which Meta takes of files only that were uploaded on the number.
+        let address: wire::answer::FileAddress = self.query(line, &[&wanted.provider_id], &[]).await?;
+        let bytes = fetch::open_named(&clients, line, &address, wanted.stall).await?;
+        fetch::file(bytes, Some(address), wanted)
     }
 
     async fn mark_read(&self, line: &Line, mark: &ReadMark) -> Result<(), ProviderFailure> {
@@ -170,6 +196,32 @@ impl Provider for CloudApi {
         let number: wire::account::Number =
             self.query(line, &[&line.phone_number_id], &[("fields", NUMBER_FIELDS)]).await?;
         Ok(number.into())
+    }
+
+    async fn account_numbers(&self, line: &Line) -> Result<Vec<String>, ProviderFailure> {
+        let mut ids = Vec::new();
+        let mut after: Option<String> = None;
+        for _ in 0..NUMBER_PAGES_MAX {
+            let mut query = vec![("fields", "id"), ("limit", NUMBER_PAGE)];
+            query.extend(after.as_deref().map(|cursor| ("after", cursor)));
+            let page: wire::template::TemplatePage =
+                self.query(line, &[&line.waba_id, "phone_numbers"], &query).await?;
+            let next = page.next_cursor();
+            ids.extend(page.data.into_iter().filter_map(map::answer::id));
+            if next.is_none() || next == after {
+                return Ok(ids);
+            }
+            after = next;
+        }
+        Err(ProviderFailure::Unreadable(format!(
+            "the list of numbers has no end after {NUMBER_PAGES_MAX} pages"
+        )))
+    }
+
+    async fn callback(&self, line: &Line) -> Result<Option<String>, ProviderFailure> {
+        let number: wire::account::Callbacks =
+            self.query(line, &[&line.phone_number_id], &[("fields", "webhook_configuration")]).await?;
+        Ok(number.webhook_configuration.and_then(wire::account::Callback::effective))
     }
 
     async fn register_callback(

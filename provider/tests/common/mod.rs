@@ -48,7 +48,7 @@ pub fn items(changes: Vec<Change>) -> Vec<Item> {
 
 pub fn message(item: Item) -> InboundMessage {
     match item {
-        Item::Message(message) => message,
+        Item::Message(message) => *message,
         other => panic!("not a message: {other:?}"),
     }
 }

@@ -29,7 +29,11 @@ pub struct Server {
 impl Server {
     /// The n-th request meets the n-th step, whatever connection it comes on.
     pub async fn start(steps: Vec<Step>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), steps).await
+    }
+
+    /// As [`Server::start`], for steps that name the server's own address.
+    pub async fn start_on(listener: TcpListener, steps: Vec<Step>) -> Self {
         let base_url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::<Mutex<Vec<String>>>::default();
         let seen = requests.clone();

@@ -7,7 +7,7 @@ use bellhop_domain::attempt::{AttemptOutcome, AttemptRef};
 use bellhop_domain::batch::BatchStatus;
 use bellhop_domain::conversation::ConversationStatus;
 use bellhop_domain::event::EventType;
-use bellhop_domain::{ConversationId, GuestId, MessageId, MessageStatus, window};
+use bellhop_domain::{Content, ConversationId, GuestId, MessageId, MessageStatus, window};
 use bellhop_entity::{batch, batch_chunk, conversation, message};
 use chrono::{DateTime, Utc};
 use sea_orm::prelude::Uuid;
@@ -18,6 +18,7 @@ use serde_json::json;
 use super::chunk::{self, Chunk};
 use super::prepare::Prepared;
 use crate::app::App;
+use crate::consent::{Gate, NotWanted};
 use crate::db::real_now;
 use crate::dispatch::in_lane;
 use crate::error::Result;
@@ -42,6 +43,8 @@ pub(super) enum Begun {
         went: Vec<OnWire>,
         /// Their window closed meanwhile.
         closed: Vec<MessageId>,
+        /// Their guests do not want them.
+        unwanted: Vec<(MessageId, NotWanted)>,
     },
     /// The batch may not send any more, or the chunk is somebody else's by now.
     Halted,
@@ -67,8 +70,9 @@ impl App {
         }
         let now = self.now();
         let lanes = lock_lanes(&tx, group).await?;
+        let unwanted = unwanted(&tx, &lanes, group).await?;
         let (mut going, mut closed) = (Vec::with_capacity(group.len()), Vec::<&Arc<Prepared>>::new());
-        for prepared in group {
+        for prepared in group.iter().filter(|prepared| !unwanted.contains_key(&prepared.row.id)) {
             let Some(lane) = lanes.get(&prepared.row.conversation_id) else { continue };
             if prepared.needs_window && !window::is_open(lane.window, now) {
                 closed.push(prepared);
@@ -88,7 +92,7 @@ impl App {
             false => self.put_on_wire(&tx, &lanes, &going).await?,
         };
         tx.commit().await?;
-        Ok(Begun::Group { went, closed })
+        Ok(Begun::Group { went, closed, unwanted: unwanted.into_iter().collect() })
     }
 
     async fn put_on_wire(
@@ -184,6 +188,22 @@ async fn lock_lanes(
         (id, Lane { guest, window, resolved: status == ConversationStatus::Resolved })
     };
     Ok(rows.into_iter().map(lane).collect())
+}
+
+/// What of a group may not leave, because its guest does not want it. The conversations are locked: whoever
+/// opts a guest out has committed, and is seen, or waits for this group.
+async fn unwanted(
+    tx: &DatabaseTransaction,
+    lanes: &HashMap<ConversationId, Lane>,
+    group: &[Arc<Prepared>],
+) -> Result<HashMap<MessageId, NotWanted>> {
+    let rows = group.iter().map(|prepared| &prepared.row);
+    let (ids, asked): (Vec<MessageId>, Vec<(GuestId, &Content)>) =
+        rows.filter_map(|row| Some((row.id, (lanes.get(&row.conversation_id)?.guest, &row.content)))).unzip();
+    let Some(first) = group.first() else { return Ok(HashMap::new()) };
+    let gate = Gate::read(tx, first.row.property_id, asked.iter().map(|(guest, _)| *guest)).await?;
+    let found = gate.check_all(tx, &asked).await?;
+    Ok(ids.into_iter().zip(found).filter_map(|(id, found)| Some((id, found?))).collect())
 }
 
 /// Which of these conversations have something on the wire, or waiting for its turn.

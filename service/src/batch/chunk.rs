@@ -311,10 +311,9 @@ async fn next_due(tx: &DatabaseTransaction, chunk: Chunk) -> Result<Option<DateT
         .into_tuple()
         .all(tx)
         .await?;
-    let times = rows.into_iter().map(|(status, due, until)| match status {
-        MessageStatus::Sending => until.unwrap_or(due),
-        _ => due,
-    });
+    let on_the_wire = |status| status == MessageStatus::Sending;
+    let times =
+        rows.into_iter().map(|(status, due, until)| until.filter(|_| on_the_wire(status)).unwrap_or(due));
     Ok(times.min())
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bellhop_domain::batch::{BatchMove, GROUP_MAX};
+use bellhop_domain::error_table::OwnReason;
 use bellhop_domain::ports::{BatchAsk, BatchPlace};
 use bellhop_domain::{BatchId, MessageId};
 use bellhop_entity::batch;
@@ -18,9 +19,9 @@ use super::begin::{Begun, OnWire};
 use super::chunk::{self, Chunk, lanes_of};
 use super::exposure::Exposed;
 use super::prepare::{BUSY, Prepared};
-use super::state;
+use super::state::{self, stop_of_connection};
 use crate::app::App;
-use crate::connection::OpenConnection;
+use crate::connection::{OpenConnection, Way};
 use crate::db::in_time;
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -78,7 +79,17 @@ impl App {
     ) -> Result<()> {
         let row = batch::Entity::find_by_id(id).one(self.db.reader()).await?;
         let Some(row) = row.filter(|row| row.status.sends()) else { return Ok(()) };
-        let connection = self.connection(row.connection_id).await?;
+        let connection = match self.way(row.connection_id).await? {
+            Way::Open(connection) => connection,
+            Way::Waits => {
+                let reason = "The number needs a new access token";
+                return stop_of_connection(self, row.connection_id, reason).await;
+            }
+            Way::Gone => {
+                let reason = OwnReason::NumberRemoved.title();
+                return stop_of_connection(self, row.connection_id, reason).await;
+            }
+        };
         let Some(chunk) = in_time(self.claim_chunk(&row, number)).await? else { return Ok(()) };
         self.count_again(&["attempts"]);
         let lane = Lane { app: self, batch: &row, connection: &connection, closing, began: Instant::now() };
@@ -198,10 +209,8 @@ impl Lane<'_> {
         failpoint::here("places_taken");
         let (prepared, after): (Vec<_>, Vec<_>) = places.going.into_iter().unzip();
         let renew = work.renewed.elapsed() > app.config.lease / 4;
-        let Begun::Group { went, closed } = in_time(app.begin_group((work.chunk, renew), &prepared)).await?
-        else {
-            return Ok(false);
-        };
+        let begun = in_time(app.begin_group((work.chunk, renew), &prepared)).await?;
+        let Begun::Group { went, closed, unwanted } = begun else { return Ok(false) };
         failpoint::here("group_begun");
         if renew {
             work.renewed = Instant::now();
@@ -211,9 +220,13 @@ impl Lane<'_> {
         let places: HashMap<MessageId, Instant> =
             ids.zip(after.into_iter().map(|after| asked + after)).collect();
         waiting.retain(|prepared| !places.contains_key(&prepared.row.id));
-        let skipped = skipped(&places, &went, &closed);
+        let ended = closed.iter().copied().chain(unwanted.iter().map(|(id, _)| *id)).collect();
+        let skipped = skipped(&places, &went, &ended);
         app.call_each(went, &places, self.connection, (work.calls, room, exposed));
         self.close_or_replace(&closed).await?;
+        for (id, not_wanted) in unwanted {
+            app.fail_unwanted(id, not_wanted).await?;
+        }
         app.put_off(self.batch.id, &skipped, BUSY).await?;
         Ok(true)
     }
@@ -295,11 +308,15 @@ impl Lane<'_> {
     }
 }
 
-/// Those that neither went nor are closed: cancelled, moved by a merge, or their conversation is busy
+/// Those that neither went nor have ended: cancelled, moved by a merge, or their conversation is busy
 /// with something that was sent by hand.
-fn skipped(asked_for: &HashMap<MessageId, Instant>, went: &[OnWire], closed: &[MessageId]) -> Vec<MessageId> {
+fn skipped(
+    asked_for: &HashMap<MessageId, Instant>,
+    went: &[OnWire],
+    ended: &HashSet<MessageId>,
+) -> Vec<MessageId> {
     let left =
-        |id: &&MessageId| !closed.contains(*id) && !went.iter().any(|went| went.attempt.message == **id);
+        |id: &&MessageId| !ended.contains(*id) && !went.iter().any(|went| went.attempt.message == **id);
     asked_for.keys().filter(left).copied().collect()
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bellhop_domain::media::{MediaKind, MediaRef};
 use bellhop_domain::template::TemplateDefinition;
-use bellhop_domain::{Content, Country, GuestId, MediaId, PhoneNumber, PropertyId};
+use bellhop_domain::{ConnectionId, Content, Country, GuestId, MediaId, PhoneNumber, PropertyId};
 
 use crate::app::App;
 use crate::error::{Error, Refusal, cut, shorten};
@@ -66,6 +66,16 @@ pub(super) enum Who {
     Guest(GuestId),
 }
 
+impl Who {
+    /// The field that named them.
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Phone(_) => "phone",
+            Self::Guest(_) => "guest_id",
+        }
+    }
+}
+
 /// A line that can be read; whether the guest may get it is not known yet.
 #[derive(Debug)]
 pub(super) struct Candidate {
@@ -78,6 +88,8 @@ pub(super) struct Candidate {
 /// Reads lines; knows the templates that it has met.
 pub(super) struct Reader {
     pub property: PropertyId,
+    /// The number from which they go out.
+    pub connection: ConnectionId,
     pub home: Option<Country>,
     pub default_language: String,
     templates: HashMap<(String, String), Result<Arc<TemplateDefinition>, Unusable>>,
@@ -86,8 +98,19 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub fn new(property: PropertyId, home: Option<Country>, default_language: String) -> Self {
-        Self { property, home, default_language, templates: HashMap::new(), files: HashSet::new() }
+    pub fn new(
+        (property, connection): (PropertyId, ConnectionId),
+        home: Option<Country>,
+        default_language: String,
+    ) -> Self {
+        Self {
+            property,
+            connection,
+            home,
+            default_language,
+            templates: HashMap::new(),
+            files: HashSet::new(),
+        }
     }
 
     /// `Err` within for a line that is refused, without for what stops the batch.
@@ -204,7 +227,7 @@ impl Reader {
             Ok(name) => name,
             Err(error) => return refused(error),
         };
-        match app.sendable_template(self.property, name.as_str(), language).await {
+        match app.sendable_template((self.property, self.connection), name.as_str(), language).await {
             Ok(template) => Ok(Ok(Arc::new(template))),
             Err(error) => refused(error),
         }

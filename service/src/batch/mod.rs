@@ -9,6 +9,7 @@
 //! then the calls; answers are stored by groups too. What does not fit a group's simple case goes
 //! through the way of single messages (`dispatch`), which knows them all.
 
+mod admit;
 mod begin;
 mod chunk;
 mod discard;
@@ -36,4 +37,4 @@ pub(crate) use chunk::{forget, reopen};
 pub(crate) use exposure::Exposure;
 pub(crate) use record::Recorder;
 pub(crate) use room::Room;
-pub(crate) use state::{RetryPolicy, retry_policy, stop_of_connection};
+pub(crate) use state::{RetryPolicy, counts, retry_policy, stop_of_connection};

@@ -21,6 +21,7 @@ use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryO
 use super::chunk::{Chunk, in_chunk};
 use crate::app::App;
 use crate::connection::OpenConnection;
+use crate::consent::NotWanted;
 use crate::db::real_now;
 use crate::dispatch::{Change, in_lane, settle};
 use crate::error::Result;
@@ -224,6 +225,11 @@ impl App {
     async fn fail_unreachable(&self, id: MessageId) -> Result<()> {
         let failure = ProviderError::own(OwnReason::GuestUnreachable);
         self.end_queued(id, Change::failed(failure, Evidence::Dispatch)).await
+    }
+
+    /// Its guest does not want it any more, or the template is another kind of thing by now.
+    pub(super) async fn fail_unwanted(&self, id: MessageId, not_wanted: NotWanted) -> Result<()> {
+        self.end_queued(id, Change::failed(not_wanted.failure(), Evidence::Dispatch)).await
     }
 
     async fn end_queued(&self, id: MessageId, change: Change) -> Result<()> {

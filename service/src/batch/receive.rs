@@ -8,7 +8,7 @@ use bellhop_domain::conversation::Direction;
 use bellhop_domain::event::EventType;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::rights::Right;
-use bellhop_domain::{BatchId, ConversationId, GuestId, MessageId, MessageStatus, window};
+use bellhop_domain::{BatchId, MessageId, MessageStatus};
 use bellhop_entity::{batch as batches, batch_refusal, message};
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
@@ -20,10 +20,10 @@ use sea_orm::{
 };
 use serde_json::json;
 
+use super::admit::Ready;
 use super::chunk;
-use super::lines::{Candidate, Line, Reader, Unusable};
+use super::lines::{Line, Reader, Unusable};
 use super::options::BatchOptions;
-use super::people;
 use super::view::{BatchView, RefusalView};
 use crate::app::App;
 use crate::auth::Caller;
@@ -56,23 +56,15 @@ pub enum Opened {
 pub struct Reception {
     app: App,
     caller: Caller,
-    scope: Scope,
-    row: batches::Model,
+    pub(super) scope: Scope,
+    pub(super) row: batches::Model,
     reader: Reader,
     receiver: Uuid,
     parts: u32,
-    seen: HashSet<String>,
+    pub(super) seen: HashSet<String>,
     named: Vec<RefusalView>,
     key: Option<IdempotencyKey>,
     content: Option<BodyHash>,
-}
-
-/// A message that will be.
-struct Ready {
-    candidate: Candidate,
-    guest: GuestId,
-    conversation: ConversationId,
-    key: String,
 }
 
 impl App {
@@ -126,7 +118,7 @@ impl App {
         let property = property::load(self.db.reader(), caller.property_id).await?;
         let connection = self.default_connection(caller.property_id).await?.id;
         let fallback = match options.fallback.clone() {
-            Some(template) => Some(self.fill_template(caller.property_id, template).await?),
+            Some(template) => Some(self.fill_template((caller.property_id, connection), template).await?),
             None => None,
         };
         let receiver = Uuid::new_v4();
@@ -158,7 +150,8 @@ impl App {
             started_at: None,
             finished_at: None,
         };
-        let reader = Reader::new(caller.property_id, property::home(&property), property.default_language);
+        let home = property::home(&property);
+        let reader = Reader::new((caller.property_id, connection), home, property.default_language);
         let (app, caller) = (self.clone(), *caller);
         let (seen, named, key, content, parts) = (HashSet::new(), Vec::new(), None, None, 0);
         Ok(Reception { app, caller, scope, row, reader, receiver, parts, seen, named, key, content })
@@ -200,58 +193,6 @@ impl Reception {
         }
         tracing::debug!(batch = %self.row.id, accepted = self.row.accepted - before, "a part of a batch is in");
         Ok(())
-    }
-
-    /// Finds everybody and refuses those who cannot get their message.
-    async fn ready(
-        &mut self,
-        tx: &DatabaseTransaction,
-        candidates: Vec<Candidate>,
-        refused: &mut Vec<(i32, RefusalKind, Unusable)>,
-    ) -> Result<Vec<Ready>> {
-        let guests = people::guests_of(tx, self.scope, &candidates).await?;
-        let found: Vec<GuestId> = guests.iter().filter_map(|guest| guest.as_ref().ok().copied()).collect();
-        let conversations = people::conversations_of(tx, self.scope, self.row.connection_id, found).await?;
-        let mut ready = Vec::with_capacity(candidates.len());
-        for (candidate, guest) in candidates.into_iter().zip(guests) {
-            let number = candidate.number;
-            match self.admit(candidate, guest, &conversations) {
-                Ok(admitted) => ready.push(admitted),
-                Err((kind, unusable)) => refused.push((number, kind, unusable)),
-            }
-        }
-        Ok(ready)
-    }
-
-    fn admit(
-        &mut self,
-        candidate: Candidate,
-        guest: Result<GuestId, Unusable>,
-        conversations: &std::collections::HashMap<GuestId, people::Found>,
-    ) -> Result<Ready, (RefusalKind, Unusable)> {
-        let guest = guest.map_err(|unusable| (RefusalKind::Rejected, unusable))?;
-        let Some(&(conversation, window)) = conversations.get(&guest) else {
-            return Err((RefusalKind::Rejected, Unusable::new("guest_id", "there is no such guest")));
-        };
-        // A scheduled text is asked again when its time comes.
-        let now = self.row.send_at.unwrap_or(self.scope.at).max(self.scope.at);
-        let closed = candidate.content.needs_window() && !window::is_open(window, now);
-        if closed && self.row.fallback.is_none() {
-            let reason = "is outside the 24-hour window; use a template, or give a fallback_template";
-            return Err((RefusalKind::Rejected, Unusable::new("content", reason)));
-        }
-        let key = match &candidate.reference {
-            Some(reference) => format!("r:{reference}"),
-            None => guest.to_string(),
-        };
-        if !self.seen.insert(key.clone()) {
-            let (field, reason) = match &candidate.reference {
-                Some(_) => ("reference", "is in this batch already"),
-                None => ("phone", "this guest is in this batch already; give each a reference of its own"),
-            };
-            return Err((RefusalKind::Duplicate, Unusable::new(field, reason)));
-        }
-        Ok(Ready { candidate, guest, conversation, key })
     }
 
     async fn insert(&mut self, tx: &DatabaseTransaction, ready: Vec<Ready>) -> Result<()> {

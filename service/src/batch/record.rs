@@ -13,6 +13,7 @@ use bellhop_entity::message;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use super::begin::OnWire;
+use crate::analytics;
 use crate::app::App;
 use crate::db::{in_time, real_now};
 use crate::dispatch::{event_of, in_lane};
@@ -142,6 +143,7 @@ impl App {
             let told = loud.map(|(item, accepted)| event_of(&as_sent(item, accepted)));
             event::record_many(&tx, scope, EventType::MessageSent, told.collect::<Vec<_>>()).await?;
         }
+        analytics::changed(&tx, at, taken.iter().map(|(item, _)| analytics::counted(item.row()))).await?;
         failpoint::here("answers_before_commit");
         tx.commit().await?;
         failpoint::here("answers_stored");

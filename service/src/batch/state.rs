@@ -20,8 +20,10 @@ use super::chunk::{lanes_of, open};
 use super::mend::make_chunks;
 use super::receive::told;
 use super::view::BatchView;
+use crate::analytics;
 use crate::app::App;
 use crate::auth::Caller;
+use crate::connection::Way;
 use crate::db::real_now;
 use crate::error::{Error, Result};
 use crate::event::{self, Scope};
@@ -36,13 +38,10 @@ pub(crate) struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Whether the batch allows no attempt after this many. What WhatsApp refuses as too fast does
-    /// not count: it says nothing about the recipient.
-    ///
-    /// `refusals` counts those that do, this one included.
+    /// Whether the batch allows no attempt after this many that [count](counts), this one included.
     pub fn is_spent(&self, refusals: usize, error: &ProviderError) -> bool {
         let max = self.max_attempts.and_then(|max| usize::try_from(max).ok());
-        max.is_some_and(|max| refusals >= max) && !error.is_about_pace()
+        max.is_some_and(|max| refusals >= max) && counts(error)
     }
 
     /// The delay that the caller asked for; refusals about the pace keep the table's own.
@@ -52,6 +51,12 @@ impl RetryPolicy {
         })?;
         Some(std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
     }
+}
+
+/// Whether a refusal says something about its recipient. That we were too fast, or the access token is dead,
+/// does not.
+pub(crate) fn counts(error: &ProviderError) -> bool {
+    !error.is_about_pace() && error.class() != ErrorClass::Credentials
 }
 
 /// The policy of a message's batch, if it is the batch that sends it. Its row stays as it is until
@@ -121,6 +126,9 @@ impl App {
     ) -> Result<BatchView> {
         caller.require(Right::SendMessages)?;
         let scope = Scope { property: caller.property_id, at: self.now() };
+        if change == BatchMove::Resume {
+            self.check_way(caller, id).await?;
+        }
         let tx = self.db.begin().await?;
         let row = lock_own(&tx, caller, id).await?;
         let change = match change {
@@ -140,14 +148,31 @@ impl App {
             }
         })
         .await?;
-        match status {
-            BatchStatus::Cancelled => cancel_messages(&tx, id).await?,
-            BatchStatus::Running if was_scheduled => begin(&tx, &row).await?,
-            _ => {}
+        if cancelled {
+            cancel_messages(&tx, scope.at, &row).await?;
+        } else if status == BatchStatus::Running && was_scheduled {
+            begin(&tx, scope.at, &row).await?;
         }
         event::record(&tx, scope, event, told(&row)).await?;
         tx.commit().await?;
         self.batch(caller, id).await
+    }
+
+    /// A batch whose number cannot send would stop again at once.
+    async fn check_way(&self, caller: &Caller, id: BatchId) -> Result<()> {
+        let number: Option<ConnectionId> = batch::Entity::find_by_id(id)
+            .select_only()
+            .column(batch::Column::ConnectionId)
+            .filter(batch::Column::PropertyId.eq(caller.property_id))
+            .into_tuple()
+            .one(self.db.reader())
+            .await?;
+        let number = number.ok_or_else(|| Error::not_found("batch"))?;
+        match self.way(number).await? {
+            Way::Open(_) => Ok(()),
+            Way::Waits => Err(Error::of(Problem::ProviderCredentials)),
+            Way::Gone => Err(Error::of(Problem::NumberDisconnected)),
+        }
     }
 
     /// Sends again to those to whom it failed. Returns the batch as it then is.
@@ -169,6 +194,7 @@ impl App {
             let row = put(&tx, row, status, |new| new.finished_at = Set(None)).await?;
             open(&tx, id, lanes_of(row.messages_per_second)).await?;
             event::record(&tx, scope, EventType::BatchResumed, told(&row)).await?;
+            analytics::batch_changed(&tx, scope.at, &row).await?;
         }
         tx.commit().await?;
         self.wake.notify_one();
@@ -223,7 +249,7 @@ impl App {
         let row = lock(&tx, id).await?;
         let Some(status) = row.status.after(BatchMove::Begin) else { return Ok(false) };
         let row = put(&tx, row, status, |_| {}).await?;
-        begin(&tx, &row).await?;
+        begin(&tx, self.now(), &row).await?;
         tx.commit().await?;
         self.wake.notify_one();
         Ok(true)
@@ -231,7 +257,7 @@ impl App {
 }
 
 /// The time of a scheduled batch has come.
-async fn begin(tx: &DatabaseTransaction, row: &batch::Model) -> Result<()> {
+async fn begin(tx: &DatabaseTransaction, now: DateTime<Utc>, row: &batch::Model) -> Result<()> {
     message::Entity::update_many()
         .col_expr(message::Column::Status, Expr::value(MessageStatus::Queued))
         .col_expr(message::Column::DueAt, Expr::value(real_now()))
@@ -239,6 +265,7 @@ async fn begin(tx: &DatabaseTransaction, row: &batch::Model) -> Result<()> {
         .filter(message::Column::Status.eq(MessageStatus::Scheduled))
         .exec(tx)
         .await?;
+    analytics::batch_changed(tx, now, row).await?;
     open(tx, row.id, lanes_of(row.messages_per_second)).await
 }
 
@@ -246,7 +273,7 @@ async fn begin(tx: &DatabaseTransaction, row: &batch::Model) -> Result<()> {
 /// template went out instead, as a message of its own.
 async fn queue_failed(tx: &DatabaseTransaction, row: &batch::Model) -> Result<u64> {
     use message::Column;
-    let wanted = "(failure IS NULL OR CAST(failure ->> 'code' AS TEXT) <> '131050')";
+    let wanted = "(failure IS NULL OR CAST(failure ->> 'code' AS TEXT) NOT IN ('131050', '-1005'))";
     let instead = "NOT EXISTS (SELECT 1 FROM messages f WHERE f.fallback_for = messages.id)";
     let again = message::Entity::update_many()
         .col_expr(Column::Status, Expr::value(MessageStatus::Queued))
@@ -265,7 +292,8 @@ async fn queue_failed(tx: &DatabaseTransaction, row: &batch::Model) -> Result<u6
     Ok(again.rows_affected)
 }
 
-async fn cancel_messages(tx: &DatabaseTransaction, id: BatchId) -> Result<()> {
+async fn cancel_messages(tx: &DatabaseTransaction, now: DateTime<Utc>, row: &batch::Model) -> Result<()> {
+    let id = row.id;
     message::Entity::update_many()
         .col_expr(message::Column::Status, Expr::value(MessageStatus::Cancelled))
         .filter(message::Column::BatchId.eq(id))
@@ -281,15 +309,11 @@ async fn cancel_messages(tx: &DatabaseTransaction, id: BatchId) -> Result<()> {
         .to_owned();
     outbox::Entity::delete_many().filter(outbox::Column::MessageId.in_subquery(cancelled)).exec(tx).await?;
     batch_chunk::Entity::delete_many().filter(batch_chunk::Column::BatchId.eq(id)).exec(tx).await?;
-    Ok(())
+    analytics::batch_changed(tx, now, row).await
 }
 
-/// The provider restricts a number: its batches stop, and say why.
-pub(crate) async fn stop_of_connection(
-    app: &App,
-    connection: ConnectionId,
-    error: &ProviderError,
-) -> Result<()> {
+/// A number may not send any more: its batches stop, and say why.
+pub(crate) async fn stop_of_connection(app: &App, connection: ConnectionId, reason: &str) -> Result<()> {
     let running: Vec<BatchId> = batch::Entity::find()
         .select_only()
         .column(batch::Column::Id)
@@ -304,11 +328,10 @@ pub(crate) async fn stop_of_connection(
         let row = lock(&tx, id).await?;
         let Some(status) = row.status.after(BatchMove::Stop) else { continue };
         let scope = Scope { property: row.property_id, at: app.now() };
-        let reason = format!("{} ({})", error.title, error.code);
-        let row = put(&tx, row, status, |new| new.stopped_reason = Set(Some(reason))).await?;
+        let row = put(&tx, row, status, |new| new.stopped_reason = Set(Some(reason.to_owned()))).await?;
         event::record(&tx, scope, EventType::BatchStopped, told(&row)).await?;
         tx.commit().await?;
-        tracing::warn!(batch = %id, code = error.code, "the provider restricts the number; the batch was stopped");
+        tracing::warn!(batch = %id, reason, "its number may not send; the batch was stopped");
     }
     Ok(())
 }

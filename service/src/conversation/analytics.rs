@@ -65,7 +65,7 @@ struct Said {
     status: MessageStatus,
     /// The guest's own time, or ours of the acceptance.
     at: DateTime<Utc>,
-    /// It answers: a message of a batch does not, nor what went out instead of one.
+    /// It answers.
     by_hand: bool,
 }
 
@@ -109,8 +109,7 @@ impl Said {
             Direction::Inbound => row.sent_at.unwrap_or(row.created_at),
             Direction::Outbound => row.send_at.unwrap_or(row.created_at),
         };
-        let by_hand = row.batch_id.is_none() && row.fallback_for.is_none();
-        Self { direction: row.direction, status: row.status, at, by_hand }
+        Self { direction: row.direction, status: row.status, at, by_hand: by_hand(row) }
     }
 }
 
@@ -163,8 +162,13 @@ fn responses(said: &[Said]) -> ResponseTimes {
     }
 }
 
+/// Whether somebody wrote it to this guest: batches answer nobody, nor what goes out instead of a message.
+pub(crate) fn by_hand(row: &message::Model) -> bool {
+    row.batch_id.is_none() && row.fallback_for.is_none()
+}
+
 /// Whether the guest has the message, or will.
-const fn reaches(status: MessageStatus) -> bool {
+pub(crate) const fn reaches(status: MessageStatus) -> bool {
     match status {
         MessageStatus::Queued
         | MessageStatus::Sending

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use bellhop_domain::conversation::ConversationStatus;
 use bellhop_domain::event::EventType;
 use bellhop_domain::rights::Right;
+use bellhop_domain::stay::StayStatus;
 use bellhop_domain::window::WindowState;
 use bellhop_domain::{ConnectionId, ConversationId, GuestId, PropertyId, window};
 use bellhop_entity::{conversation, guest, message};
@@ -24,13 +25,14 @@ use serde_json::{Value, json};
 pub use analytics::{ConversationAnalytics, DeliveryRates, ResponseTimes, Satisfaction};
 pub use read::ReadView;
 
+pub(crate) use analytics::{by_hand, reaches};
 pub(crate) use touch::{Touch, touch};
 
 use crate::app::App;
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::event::{self, Scope};
-use crate::guest::{GuestView, identity, views};
+use crate::guest::{GuestView, file_conversations, identity, read_language, views};
 use crate::message::MessageView;
 use crate::page::{Page, PageRequest};
 
@@ -89,6 +91,11 @@ pub struct ConversationFilter {
     pub guest_phone: Option<String>,
     pub status: Option<ConversationStatus>,
     pub window: Option<WindowState>,
+    /// Of the guest's current stay.
+    pub room: Option<String>,
+    pub stay_status: Option<StayStatus>,
+    pub tier: Option<String>,
+    pub language: Option<String>,
 }
 
 impl App {
@@ -121,9 +128,18 @@ impl App {
         if let Some(window) = filter.window {
             query = query.filter(in_window(window, self.now()));
         }
+        query = query
+            .apply_if(filter.room, |query, room| query.filter(Column::Room.eq(room)))
+            .apply_if(filter.tier, |query, tier| query.filter(Column::Tier.eq(tier)))
+            .apply_if(filter.stay_status, |query, status| query.filter(Column::StayStatus.eq(status)))
+            .apply_if(read_language(filter.language)?, |query, language| {
+                query.filter(Column::Language.eq(language))
+            });
         if let Some((at, id)) = after {
             let same_time = Condition::all().add(Column::LastActivityAt.eq(at)).add(Column::Id.lt(id));
-            query = query.filter(Condition::any().add(Column::LastActivityAt.lt(at)).add(same_time));
+            let rest = Condition::any().add(Column::LastActivityAt.lt(at)).add(same_time);
+            // Says again what the alternatives say, so that an index begins there.
+            query = query.filter(Column::LastActivityAt.lte(at)).filter(rest);
         }
         let rows = query
             .order_by_desc(Column::LastActivityAt)
@@ -253,15 +269,18 @@ async fn follow(
     }
 }
 
-/// The conversation of a guest on a connection, if there is one.
-pub(crate) async fn of_guest(
+/// The guest's conversation on one of these numbers; of several the one in which something happened last.
+pub(crate) async fn latest_of_guest(
     db: &impl ConnectionTrait,
-    connection: ConnectionId,
+    numbers: Vec<ConnectionId>,
     guest: GuestId,
 ) -> Result<Option<conversation::Model>> {
     Ok(conversation::Entity::find()
-        .filter(conversation::Column::ConnectionId.eq(connection))
         .filter(conversation::Column::GuestId.eq(guest))
+        .filter(conversation::Column::ConnectionId.is_in(numbers))
+        .filter(conversation::Column::MergedInto.is_null())
+        .order_by_desc(conversation::Column::LastActivityAt)
+        .order_by_desc(conversation::Column::Id)
         .one(db)
         .await?)
 }
@@ -298,6 +317,7 @@ pub(crate) async fn lock_or_create(
     if made == 1 {
         let data = json!({"conversation_id": id, "guest_id": guest});
         event::record(tx, scope, EventType::ConversationOpened, data).await?;
+        file_conversations(tx, &[guest]).await?;
         return lock(tx, scope.property, id).await;
     }
     lock_of_guest(tx, connection, guest).await?.ok_or_else(|| Error::not_found("conversation"))

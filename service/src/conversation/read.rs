@@ -60,7 +60,8 @@ impl App {
         tx.commit().await?;
         let Some(wamid) = newest.wamid else { return Ok(view) };
         let connection = self.connection(conversation.connection_id).await?;
-        let told = self.ports.provider.mark_read(&connection.line, &ReadMark { wamid, typing }).await;
+        let mark = ReadMark { wamid, typing };
+        let told = self.asked(&connection, self.ports.provider.mark_read(&connection.line, &mark)).await;
         match told {
             Ok(()) => view.shown_to_guest = true,
             Err(error) => tracing::warn!(conversation = %id, %error, "WhatsApp was not told of a read mark"),

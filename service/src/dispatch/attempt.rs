@@ -1,5 +1,6 @@
 //! One attempt: what is checked before the wire, and the call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bellhop_domain::answer::{Accepted, Answer};
@@ -10,15 +11,16 @@ use bellhop_domain::inbound::Sender;
 use bellhop_domain::ports::{Outbound, Permit, ProviderMedia};
 use bellhop_domain::provider_error::ProviderError;
 use bellhop_domain::status::Evidence;
-use bellhop_domain::{MessageStatus, window};
+use bellhop_domain::{ConnectionId, MessageStatus, window};
 use bellhop_entity::{conversation, message};
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, EntityTrait};
 
+use super::claim::Begun;
 use super::{Change, Claim, Pass, settle};
 use crate::app::App;
 use crate::batch;
-use crate::connection::OpenConnection;
+use crate::connection::{OpenConnection, Refused, Way};
 use crate::db::in_time;
 use crate::error::{Error, Result};
 use crate::event::Scope;
@@ -35,6 +37,8 @@ const PATIENCE: f64 = 0.25;
 const HAND_OVER: f64 = 0.4;
 /// When a message whose file is still on its way is looked at again.
 const UNDERWAY: Duration = Duration::from_secs(1);
+/// When a message that waits for a new access token is looked at again, if nobody gives one before.
+const NO_TOKEN: Duration = Duration::from_secs(300);
 
 /// Everything about the message that an attempt needs.
 struct Prepared {
@@ -67,7 +71,10 @@ impl App {
                 return self.end_untried(claim).await;
             }
         };
-        let connection = self.connection(row.connection_id).await?;
+        let connection = match self.way_for(claim, row.connection_id).await? {
+            Ok(connection) => connection,
+            Err(pass) => return Ok(pass),
+        };
         let patience = self.config.lease.mul_f64(HAND_OVER);
         let media = match self.hand_over(&connection, &row.content, patience).await? {
             HandOver::Ready(media) => Ok(media),
@@ -81,7 +88,11 @@ impl App {
             self.give_back(claim, delay).await?;
             return Ok(Pass::Waits);
         }
-        let Some(row) = in_time(self.begin_attempt(claim, &row)).await? else { return Ok(Pass::Waits) };
+        let row = match in_time(self.begin_attempt(claim, &row)).await? {
+            Begun::OnWire(row) => row,
+            Begun::NotWanted(lane) => return Ok(Pass::Settled(lane)),
+            Begun::NotOurs => return Ok(Pass::Waits),
+        };
         failpoint::here("attempt_begun");
         let attempt = AttemptRef { message: row.id, number: row.attempt };
         let Prepared { known, recipient } = prepared;
@@ -106,22 +117,61 @@ impl App {
         Ok(pass)
     }
 
+    /// The connection over which a claimed message leaves; what became of the message when it cannot.
+    async fn way_for(
+        &self,
+        claim: &Claim,
+        connection: ConnectionId,
+    ) -> Result<std::result::Result<Arc<OpenConnection>, Pass>> {
+        match self.way(connection).await? {
+            Way::Open(connection) => Ok(Ok(connection)),
+            Way::Waits => {
+                self.give_back(claim, NO_TOKEN).await?;
+                // A new token may have come in between, and have found nothing that waits.
+                self.release_if_renewed(claim.message).await?;
+                Ok(Err(Pass::Waits))
+            }
+            Way::Gone => {
+                let failure = ProviderError::own(OwnReason::NumberRemoved);
+                self.fail_untried(claim, failure).await.map(Err)
+            }
+        }
+    }
+
     /// The call itself, and what its answer says about more than this message.
     pub(crate) async fn call_provider(&self, connection: &OpenConnection, outbound: &Outbound) -> Answer {
         let answer = numbers::timed(self.ports.provider.send(&connection.line, outbound)).await;
         tracing::debug!(attempt = %outbound.attempt, answer = answer_word(&answer), "attempt answered");
         numbers::attempt(answer_word(&answer), &answer);
-        if let Answer::Refused(error) = &answer {
-            if error.is_about_throughput() {
-                self.ports.limiter.slow_down(connection.id, connection.pace).await;
+        match answer {
+            Answer::Refused(error) => self.heed_refusal(connection, error).await,
+            Answer::Accepted(_) => {
+                self.note_sent(connection.id);
+                answer
             }
-            if error.restricts_the_number()
-                && let Err(failed) = batch::stop_of_connection(self, connection.id, error).await
-            {
-                tracing::error!(connection = %connection.id, error = %failed, "batches not stopped");
+            Answer::NeverSent { ref reason } | Answer::Unknown { ref reason } => {
+                self.note_silence(connection.id, reason);
+                answer
             }
         }
-        answer
+    }
+
+    async fn heed_refusal(&self, connection: &OpenConnection, error: ProviderError) -> Answer {
+        self.note_refusal(connection.id, &error);
+        if error.forbids_sending() && self.token_refused(connection, &error).await == Refused::FormerToken {
+            // As certain as any refusal, and no reason to wait for long.
+            return Answer::NeverSent { reason: "the access token was replaced in the meantime".to_owned() };
+        }
+        if error.is_about_throughput() {
+            self.ports.limiter.slow_down(connection.id, connection.pace).await;
+        }
+        let reason = format!("{} ({})", error.title, error.code);
+        if error.restricts_the_number()
+            && let Err(failed) = batch::stop_of_connection(self, connection.id, &reason).await
+        {
+            tracing::error!(connection = %connection.id, error = %failed, "batches not stopped");
+        }
+        Answer::Refused(error)
     }
 
     /// Takes a place within the provider's limits. `Some` when that is too far off: the delay.
@@ -163,6 +213,19 @@ impl App {
         Ok(Pass::Settled(row.conversation_id))
     }
 
+    /// Ends a claimed message that cannot leave, without an attempt.
+    async fn fail_untried(&self, claim: &Claim, failure: ProviderError) -> Result<Pass> {
+        let tx = self.db.begin().await?;
+        let row = lock(&tx, claim.message).await?;
+        if row.lease_token != Some(claim.token) || row.status != MessageStatus::Queued {
+            return Ok(Pass::Waits);
+        }
+        let scope = Scope { property: row.property_id, at: self.now() };
+        let row = settle(&tx, scope, row, Change::failed(failure, Evidence::Dispatch)).await?;
+        tx.commit().await?;
+        Ok(Pass::Settled(row.conversation_id))
+    }
+
     /// Stores an answer; tried again, because an answer that is lost here becomes a doubt.
     pub(crate) async fn record_answer(&self, attempt: AttemptRef, answer: &Answer) -> Result<Pass> {
         let mut tries = 0;
@@ -173,7 +236,14 @@ impl App {
                     tracing::warn!(%attempt, %error, "answer not stored, trying again");
                     tokio::time::sleep(Duration::from_millis(100 << tries)).await;
                 }
-                other => return other,
+                other => {
+                    if let Answer::Refused(error) = answer
+                        && error.forbids_sending()
+                    {
+                        self.release_if_renewed(attempt.message).await?;
+                    }
+                    return other;
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bellhop_domain::attempt::AttemptOutcome;
+use bellhop_domain::status::Evidence;
 use bellhop_domain::{ConversationId, MessageId, MessageStatus};
 use bellhop_entity::{attempt, message, outbox};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,11 +12,14 @@ use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
 use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter};
 
-use super::in_lane;
+use super::{Change, in_lane, settle};
 use crate::app::App;
+use crate::consent::{Gate, NotWanted};
 use crate::conversation;
 use crate::db::real_now;
 use crate::error::Result;
+use crate::event::Scope;
+use crate::message::lock;
 
 /// A message that is this task's to send until the lease runs out. Real time.
 #[derive(Debug, Clone)]
@@ -23,6 +27,15 @@ pub(crate) struct Claim {
     pub message: MessageId,
     pub token: Uuid,
     pub until: DateTime<Utc>,
+}
+
+/// What became of a claimed message that was to go on the wire.
+pub(super) enum Begun {
+    OnWire(Box<message::Model>),
+    /// It has failed: the guest does not want it.
+    NotWanted(ConversationId),
+    /// Its lease was lost, or another message of the conversation is on the wire: nothing may be sent.
+    NotOurs,
 }
 
 impl Claim {
@@ -87,23 +100,23 @@ impl App {
         Ok(queued.one(self.db.reader()).await?.is_some())
     }
 
-    /// Writes down that an attempt is about to be on the wire. `None` when the lease was lost, or
-    /// another message of the conversation is on the wire: then nothing may be sent.
-    pub(super) async fn begin_attempt(
-        &self,
-        claim: &Claim,
-        row: &message::Model,
-    ) -> Result<Option<message::Model>> {
+    /// Writes down that an attempt is about to be on the wire. Whoever opts the guest out waits for the
+    /// conversation, or is seen here.
+    pub(super) async fn begin_attempt(&self, claim: &Claim, row: &message::Model) -> Result<Begun> {
         use message::Column;
         let tx = self.db.begin().await?;
-        let conversation = conversation::lock(&tx, row.property_id, row.conversation_id).await?.id;
+        let lane = conversation::lock(&tx, row.property_id, row.conversation_id).await?;
+        let conversation = lane.id;
         // Only now: it may have been a long wait for the lock.
         let now = real_now();
         if another_is_sending(&tx, conversation).await? {
             tx.rollback().await?;
             // Whoever settles it goes on with the lane.
             self.give_back(claim, Duration::ZERO).await?;
-            return Ok(None);
+            return Ok(Begun::NotOurs);
+        }
+        if let Some(not_wanted) = Gate::check(&tx, row.property_id, lane.guest_id, &[&row.content]).await? {
+            return self.end_unwanted(tx, claim, not_wanted).await;
         }
         let rows = message::Entity::update_many()
             .col_expr(Column::Status, Expr::value(MessageStatus::Sending))
@@ -115,7 +128,7 @@ impl App {
             .filter(Column::LeaseUntil.gt(now))
             .exec_with_returning(&tx)
             .await?;
-        let Some(row) = rows.into_iter().next() else { return Ok(None) };
+        let Some(row) = rows.into_iter().next() else { return Ok(Begun::NotOurs) };
         let attempt = attempt::ActiveModel {
             message_id: Set(row.id),
             number: Set(row.attempt),
@@ -127,7 +140,25 @@ impl App {
         };
         attempt::Entity::insert(attempt).exec_without_returning(&tx).await?;
         tx.commit().await?;
-        Ok(Some(row))
+        Ok(Begun::OnWire(Box::new(row)))
+    }
+
+    /// Ends a claimed message that its guest does not want.
+    async fn end_unwanted(
+        &self,
+        tx: DatabaseTransaction,
+        claim: &Claim,
+        not_wanted: NotWanted,
+    ) -> Result<Begun> {
+        let row = lock(&tx, claim.message).await?;
+        if row.lease_token != Some(claim.token) || row.status != MessageStatus::Queued {
+            return Ok(Begun::NotOurs);
+        }
+        let scope = Scope { property: row.property_id, at: self.now() };
+        let change = Change::failed(not_wanted.failure(), Evidence::Dispatch);
+        let row = settle(&tx, scope, row, change).await?;
+        tx.commit().await?;
+        Ok(Begun::NotWanted(row.conversation_id))
     }
 
     /// Gives a claimed message back untried, due after `delay`.

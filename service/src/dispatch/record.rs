@@ -18,6 +18,7 @@ use sea_orm::{
 use super::{Change, Pass, fallback_of, put_instead, settle, tell};
 use crate::app::App;
 use crate::batch::{self, RetryPolicy};
+use crate::consent;
 use crate::db::real_now;
 use crate::error::Result;
 use crate::event::Scope;
@@ -28,6 +29,10 @@ impl App {
     /// Stores an answer and what it means for its message, in one transaction.
     pub(super) async fn record_once(&self, attempt: AttemptRef, answer: &Answer) -> Result<Pass> {
         let tx = self.db.begin().await?;
+        let stopped = matches!(answer, Answer::Refused(error) if error.says_marketing_stopped());
+        if stopped {
+            consent::hold_guest_of(&tx, attempt.message).await?;
+        }
         let row = lock(&tx, attempt.message).await?;
         let scope = Scope { property: row.property_id, at: self.now() };
         // A webhook that overtook the answer knows better: taken, and failed afterwards.
@@ -41,6 +46,9 @@ impl App {
             settle_attempt(&tx, known, outcome, (wamid, error)).await?;
             record(&tx, scope, (row, attempt), answer).await?
         };
+        if stopped {
+            consent::note_refusal(&tx, scope, &row, None).await?;
+        }
         tx.commit().await?;
         Ok(if row.status.holds_the_lane() { Pass::Waits } else { Pass::Settled(row.conversation_id) })
     }
@@ -143,7 +151,7 @@ async fn refusals(tx: &DatabaseTransaction, message: MessageId) -> Result<usize>
         .await?;
     let errors =
         refused.into_iter().filter_map(|row| serde_json::from_value::<ProviderError>(row.error?).ok());
-    Ok(errors.filter(|error| !error.is_about_pace()).count())
+    Ok(errors.filter(batch::counts).count())
 }
 
 /// The longest row of refusals that still lengthens the gap.

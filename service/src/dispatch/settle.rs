@@ -2,6 +2,7 @@
 
 use bellhop_domain::MessageStatus;
 use bellhop_domain::event::EventType;
+use bellhop_domain::pricing::Pricing;
 use bellhop_domain::provider_error::ProviderError;
 use bellhop_domain::status::Evidence;
 use bellhop_entity::{connection, message, outbox};
@@ -11,6 +12,7 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
 
+use crate::analytics;
 use crate::batch;
 use crate::connection::vouched_ms;
 use crate::db::real_now;
@@ -27,13 +29,15 @@ pub(crate) struct Change {
     pub wamid: Option<String>,
     /// Why it failed, or waits.
     pub failure: Option<ProviderError>,
+    /// What the provider says of its price.
+    pub pricing: Option<Pricing>,
     /// When a queued message is tried again; at once if absent.
     pub due_at: Option<DateTime<Utc>>,
 }
 
 impl Change {
     pub fn to(to: MessageStatus, evidence: Evidence) -> Self {
-        Self { to, evidence, at: None, wamid: None, failure: None, due_at: None }
+        Self { to, evidence, at: None, wamid: None, failure: None, pricing: None, due_at: None }
     }
 
     pub fn failed(failure: ProviderError, evidence: Evidence) -> Self {
@@ -56,7 +60,9 @@ pub(crate) async fn settle(
     if !new.is_changed() {
         return Ok(row);
     }
+    let before = row;
     let row = new.update(tx).await?;
+    analytics::settled(tx, scope.at, &before, &row).await?;
     if moved {
         tell(tx, scope, &row).await?;
     }
@@ -74,6 +80,10 @@ pub(crate) fn step(
     stamp(&mut new, row, change, scope, moved);
     if row.wamid.is_none() && change.wamid.is_some() {
         new.wamid = Set(change.wamid.clone());
+    }
+    // Said with several statuses, and the same each time.
+    if row.pricing.is_none() && change.pricing.is_some() {
+        new.pricing = Set(change.pricing.as_ref().and_then(|pricing| serde_json::to_value(pricing).ok()));
     }
     if moved {
         new.status = Set(change.to);

@@ -5,15 +5,17 @@ use bellhop_domain::guest::{Identifier, IdentifierKind};
 use bellhop_domain::inbound::Sender;
 use bellhop_domain::{GuestId, PhoneNumber, PropertyId};
 use bellhop_entity::{guest, guest_identifier as identifier};
+use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::json;
 
-use super::merge;
+use super::{merge, moved};
 use crate::error::Result;
 use crate::event::{self, Scope};
+use crate::rows::returning;
 
 /// The guest who has this number now, as a phone or as a `wa_id`.
 pub(crate) async fn holder_of_number(
@@ -55,15 +57,23 @@ pub(crate) async fn find_or_create_by_phone(
 }
 
 /// What a webhook says about its sender, as identifiers; and who has them now.
-struct Facts {
+pub(super) struct Facts {
     phone: Option<PhoneNumber>,
     bsuid: Option<String>,
     told: Vec<Identifier>,
     held: Vec<identifier::Model>,
+    /// Who had them when it was said, and has left them for others since.
+    pub(super) left_by: Option<GuestId>,
 }
 
 impl Facts {
-    async fn find(db: &impl ConnectionTrait, scope: Scope, sender: &Sender) -> Result<Self> {
+    /// `said` is when the sender said something, by the provider's clock.
+    pub(super) async fn find(
+        db: &impl ConnectionTrait,
+        scope: Scope,
+        sender: &Sender,
+        said: DateTime<Utc>,
+    ) -> Result<Self> {
         let phone = sender.wa_id.as_deref().and_then(|wa_id| PhoneNumber::from_wa_id(wa_id).ok());
         let wa_id = phone.as_ref().map(|phone| Identifier::WaId(phone.digits().to_owned()));
         let bsuid = sender.bsuid.clone();
@@ -82,7 +92,12 @@ impl Facts {
             .filter(identifier::Column::EndedAt.is_null())
             .all(db)
             .await?;
-        Ok(Self { phone, bsuid, told, held })
+        let mut facts = Self { phone, bsuid, told, held, left_by: None };
+        // A user id is one person's, so whoever has it now said it.
+        if facts.by_bsuid().is_none() {
+            facts.left_by = moved::left_by(db, scope, &facts.told, said).await?;
+        }
+        Ok(facts)
     }
 
     fn held(&self, kind: IdentifierKind, key: &str) -> Option<&identifier::Model> {
@@ -90,18 +105,25 @@ impl Facts {
     }
 
     /// A phone is claimed under a unique index by everyone who makes a guest: it decides before a `wa_id`.
-    fn by_number(&self) -> Option<GuestId> {
+    pub(super) fn by_number(&self) -> Option<GuestId> {
         let key = self.phone.as_ref()?.match_key();
         let held = self.held(IdentifierKind::Phone, &key).or_else(|| self.held(IdentifierKind::WaId, &key));
         held.map(|row| row.guest_id)
     }
 
-    fn by_bsuid(&self) -> Option<GuestId> {
+    /// Since when, by our clock, the number is its holder's.
+    pub(super) fn number_is_known_since(&self) -> Option<DateTime<Utc>> {
+        let key = self.phone.as_ref()?.match_key();
+        let held = [IdentifierKind::Phone, IdentifierKind::WaId].map(|kind| self.held(kind, &key));
+        held.into_iter().flatten().map(|row| row.first_seen_at).min()
+    }
+
+    pub(super) fn by_bsuid(&self) -> Option<GuestId> {
         self.held(IdentifierKind::Bsuid, self.bsuid.as_deref()?).map(|row| row.guest_id)
     }
 
     /// Makes what is not the guest's yet the guest's.
-    async fn add_to(
+    pub(super) async fn add_to(
         &self,
         tx: &DatabaseTransaction,
         scope: Scope,
@@ -117,20 +139,35 @@ impl Facts {
 
 /// The guest that a webhook speaks of. What it says is learned: new identifiers are added, and
 /// two guests that it names as one are joined. Locked.
-pub(crate) async fn learn(tx: &DatabaseTransaction, scope: Scope, sender: &Sender) -> Result<GuestId> {
-    let mut facts = Facts::find(tx, scope, sender).await?;
+///
+/// `said` is when they said it, by the provider's clock: what comes late is told of whoever the sender was then.
+pub(crate) async fn learn(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    sender: &Sender,
+    said: DateTime<Utc>,
+) -> Result<GuestId> {
+    let mut facts = Facts::find(tx, scope, sender, said).await?;
+    if let Some(guest) = facts.left_by {
+        return Ok(super::lock(tx, scope.property, guest).await?.id);
+    }
     let name = sender.name.as_deref();
     let (guest, is_named) = match (facts.by_number(), facts.by_bsuid()) {
+        (Some(holder), Some(person)) if holder != person && moved::is_another(tx, holder, sender).await? => {
+            let theirs = moved::part(tx, scope, (person, holder), sender, said).await?;
+            facts = Facts::find(tx, scope, &theirs, said).await?;
+            (super::find(tx, scope.property, person).await?.id, false)
+        }
         (Some(a), Some(b)) if a != b => {
             let kept = merge::join(tx, scope, a, b).await?;
-            facts = Facts::find(tx, scope, sender).await?;
+            facts = Facts::find(tx, scope, sender, said).await?;
             (kept, false)
         }
         (Some(id), _) | (None, Some(id)) => {
             let row = super::lock(tx, scope.property, id).await?;
             if row.id != id {
                 // Joined into another before we had the lock.
-                facts = Facts::find(tx, scope, sender).await?;
+                facts = Facts::find(tx, scope, sender, said).await?;
             }
             (row.id, row.name.is_some())
         }
@@ -155,14 +192,7 @@ async fn create(
     name: Option<&str>,
 ) -> Result<GuestId> {
     let id = GuestId::new();
-    let row = guest::ActiveModel {
-        id: Set(id),
-        property_id: Set(scope.property),
-        name: Set(name.map(str::to_owned)),
-        merged_into: Set(None),
-        created_at: Set(scope.at),
-        updated_at: Set(scope.at),
-    };
+    let row = super::many::row(scope, id, name);
     guest::Entity::insert(row).exec_without_returning(tx).await?;
     if !claim(tx, scope, id, first).await? {
         // Somebody made this guest in the same instant, and the index let only one in.
@@ -195,6 +225,7 @@ pub(crate) fn row(scope: Scope, guest: GuestId, new: &Identifier) -> identifier:
         match_key: Set(new.match_key()),
         first_seen_at: Set(scope.at),
         ended_at: Set(None),
+        left_at: Set(None),
     }
 }
 
@@ -250,11 +281,11 @@ async fn name(tx: &DatabaseTransaction, scope: Scope, guest: GuestId, name: &str
         .col_expr(guest::Column::Name, Expr::value(name))
         .col_expr(guest::Column::UpdatedAt, Expr::value(scope.at))
         .filter(guest::Column::Id.eq(guest))
-        .filter(guest::Column::Name.is_null())
-        .exec(tx)
-        .await?;
-    if named.rows_affected == 1 {
-        event::record(tx, scope, EventType::GuestUpdated, json!({"guest_id": guest, "name": name})).await?;
+        .filter(guest::Column::Name.is_null());
+    let told: Vec<(Option<String>,)> = returning(tx, named, [guest::Column::ToldName]).await?;
+    // Somebody whose word weighs more has named the guest already.
+    if let Some((None,)) = told.first() {
+        super::facts::tell(tx, scope, guest, &["name"]).await?;
     }
     Ok(())
 }
@@ -266,7 +297,15 @@ pub(crate) async fn attach(
     guest: GuestId,
     sender: &Sender,
 ) -> Result<()> {
-    let mut facts = Facts::find(tx, scope, sender).await?;
+    let sender = &mut moved::without_left(tx, guest, sender, None).await?;
+    let mut facts = Facts::find(tx, scope, sender, scope.at).await?;
+    if let Some(holder) = facts.by_number().filter(|holder| *holder != guest)
+        && moved::is_another(tx, holder, sender).await?
+    {
+        // It was the guest's when the message went out, and is somebody else's.
+        sender.wa_id = None;
+        facts = Facts::find(tx, scope, sender, scope.at).await?;
+    }
     let (by_number, by_bsuid) = (facts.by_number(), facts.by_bsuid());
     // All in the order of their ids, as everybody locks them.
     let mut all: Vec<GuestId> = [Some(guest), by_number, by_bsuid].into_iter().flatten().collect();
@@ -278,7 +317,7 @@ pub(crate) async fn attach(
     for other in [by_number, by_bsuid].into_iter().flatten() {
         if other != guest {
             guest = merge::join(tx, scope, guest, other).await?;
-            facts = Facts::find(tx, scope, sender).await?;
+            facts = Facts::find(tx, scope, sender, scope.at).await?;
         }
     }
     let has_phone = identifier::Entity::find()

@@ -1,9 +1,12 @@
 //! Two guests that turn out to be one.
 
+use std::collections::HashMap;
+
 use bellhop_domain::conversation::ConversationStatus;
 use bellhop_domain::event::EventType;
-use bellhop_domain::{ConversationId, GuestId, MergeId, MessageId};
-use bellhop_entity::{conversation, guest, guest_identifier, guest_merge, message, outbox};
+use bellhop_domain::profile::Profile;
+use bellhop_domain::{ConversationId, GuestId, MergeId, MessageId, StayId};
+use bellhop_entity::{conversation, guest_identifier, guest_merge, message, outbox, stay_guest};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, SimpleExpr};
@@ -13,6 +16,8 @@ use sea_orm::{
 };
 use serde_json::json;
 
+use crate::analytics;
+use crate::consent;
 use crate::error::Result;
 use crate::event::{self, Scope};
 
@@ -24,6 +29,36 @@ struct Moved {
     conversations: Vec<ConversationId>,
     /// Conversations whose messages went to the kept guest's.
     folded: Vec<Folded>,
+    /// What was said of the guest's consent.
+    consents: Vec<Uuid>,
+    /// Stays that only changed hands.
+    stays: Vec<StayId>,
+    /// Stays that had both guests, with what was said about each.
+    shared_stays: Vec<SharedStay>,
+    /// What was known of the guest that stayed, before.
+    kept_before: Known,
+}
+
+#[derive(serde::Serialize)]
+struct SharedStay {
+    stay: StayId,
+    kept: Link,
+    gone: Link,
+}
+
+/// What a stay says about one of its guests.
+#[derive(serde::Serialize)]
+struct Link {
+    place: i32,
+    said: Profile,
+}
+
+#[derive(Default, serde::Serialize)]
+struct Known {
+    /// At WhatsApp.
+    name: Option<String>,
+    staff: Option<Profile>,
+    import: Option<Profile>,
 }
 
 #[derive(serde::Serialize)]
@@ -45,8 +80,13 @@ pub(super) async fn join(tx: &DatabaseTransaction, scope: Scope, a: GuestId, b: 
     let (kept, gone) = if first < second { (first, second) } else { (second, first) };
     let mut moved = Moved::default();
     move_identifiers(tx, kept, gone, &mut moved).await?;
-    move_conversations(tx, kept, gone, &mut moved).await?;
-    fold_guest(tx, scope, kept, gone).await?;
+    move_conversations(tx, scope, (kept, gone), &mut moved).await?;
+    moved.consents = consent::move_history(tx, scope, kept, gone).await?;
+    move_stays(tx, kept, gone, &mut moved).await?;
+    fold_guest(tx, scope, (kept, gone), &mut moved).await?;
+    super::refresh(tx, scope, &[kept]).await?;
+    // What came over is filed under what was known of the other.
+    super::file_conversations(tx, &[kept]).await?;
     let record = guest_merge::ActiveModel {
         id: Set(MergeId::new()),
         property_id: Set(scope.property),
@@ -78,8 +118,8 @@ async fn move_identifiers(
 
 async fn move_conversations(
     tx: &DatabaseTransaction,
-    kept: GuestId,
-    gone: GuestId,
+    scope: Scope,
+    (kept, gone): (GuestId, GuestId),
     moved: &mut Moved,
 ) -> Result<()> {
     // All of both in the order of their ids, as everybody locks them.
@@ -106,6 +146,7 @@ async fn move_conversations(
         match into {
             Some(into) => {
                 let folded = fold_conversation(tx, from, into).await?;
+                analytics::folded(tx, scope, folded.into).await?;
                 moved.folded.push(folded);
             }
             None => {
@@ -179,20 +220,79 @@ fn shifted(by: i64) -> SimpleExpr {
     Expr::col(message::Column::Seq).add(by)
 }
 
-async fn fold_guest(tx: &DatabaseTransaction, scope: Scope, kept: GuestId, gone: GuestId) -> Result<()> {
-    let merged = guest::Entity::update_many()
-        .col_expr(guest::Column::MergedInto, Expr::value(kept))
-        .col_expr(guest::Column::UpdatedAt, Expr::value(scope.at))
-        .filter(guest::Column::Id.eq(gone))
-        .exec_with_returning(tx)
-        .await?;
-    if let Some(name) = merged.into_iter().next().and_then(|row| row.name) {
-        guest::Entity::update_many()
-            .col_expr(guest::Column::Name, Expr::value(name))
-            .filter(guest::Column::Id.eq(kept))
-            .filter(guest::Column::Name.is_null())
-            .exec(tx)
-            .await?;
+/// Gives the stays to the guest that is kept. One that had both has one of them, at the place of the first;
+/// what was said about that one goes before what was said about the other.
+async fn move_stays(tx: &DatabaseTransaction, kept: GuestId, gone: GuestId, moved: &mut Moved) -> Result<()> {
+    use stay_guest::Column;
+    let links =
+        |guest| stay_guest::Entity::find().filter(Column::GuestId.eq(guest)).order_by_asc(Column::StayId);
+    let mut ours: HashMap<StayId, stay_guest::Model> =
+        links(kept).all(tx).await?.into_iter().map(|row| (row.stay_id, row)).collect();
+    for theirs in links(gone).all(tx).await? {
+        let stay = theirs.stay_id;
+        let Some(mine) = ours.remove(&stay) else {
+            moved.stays.push(stay);
+            continue;
+        };
+        stay_guest::Entity::delete_by_id((stay, gone)).exec(tx).await?;
+        let (kept_link, gone_link) = (link(&mine), link(&theirs));
+        let (first, second) =
+            if mine.place <= theirs.place { (&kept_link, &gone_link) } else { (&gone_link, &kept_link) };
+        let said = first.said.clone().or(&second.said);
+        let mut row = mine.into_active_model();
+        row.place = Set(first.place);
+        row.name = Set(said.name);
+        row.language = Set(said.language);
+        row.tier = Set(said.tier);
+        row.update(tx).await?;
+        moved.shared_stays.push(SharedStay { stay, kept: kept_link, gone: gone_link });
     }
+    stay_guest::Entity::update_many()
+        .col_expr(Column::GuestId, Expr::value(kept))
+        .filter(Column::GuestId.eq(gone))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+fn link(row: &stay_guest::Model) -> Link {
+    let said = Profile {
+        name: row.name.clone(),
+        language: row.language.clone(),
+        tier: row.tier.clone(),
+        notes: None,
+    };
+    Link { place: row.place, said }
+}
+
+/// The guest that is kept knows what both knew; the other keeps its own, for whoever undoes this.
+async fn fold_guest(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    (kept, gone): (GuestId, GuestId),
+    moved: &mut Moved,
+) -> Result<()> {
+    let mine = super::find(tx, scope.property, kept).await?;
+    let theirs = super::find(tx, scope.property, gone).await?;
+    let mut left = theirs.clone().into_active_model();
+    left.merged_into = Set(Some(kept));
+    left.updated_at = Set(scope.at);
+    // Its stays went.
+    left.stay = Set(None);
+    left.room = Set(None);
+    left.stay_status = Set(None);
+    left.stay_lapses_at = Set(None);
+    left.update(tx).await?;
+    moved.kept_before =
+        Known { name: mine.name.clone(), staff: mine.staff.clone(), import: mine.import.clone() };
+    let joined = |mine: &Option<Profile>, theirs: &Option<Profile>| {
+        let mine = mine.clone().unwrap_or_default();
+        super::change::stored(mine.joined(&theirs.clone().unwrap_or_default()))
+    };
+    let mut row = mine.clone().into_active_model();
+    row.staff = Set(joined(&mine.staff, &theirs.staff));
+    row.import = Set(joined(&mine.import, &theirs.import));
+    row.name = Set(mine.name.or(theirs.name));
+    row.update(tx).await?;
     Ok(())
 }

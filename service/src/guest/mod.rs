@@ -1,13 +1,21 @@
 //! Guests, as the API shows them.
 
 mod addresses;
+mod change;
+mod facts;
 pub(crate) mod identity;
+pub mod import;
+mod list;
+pub(crate) mod many;
 mod merge;
+mod moved;
 
+use bellhop_domain::consent::Consents;
 use bellhop_domain::guest::{Identifier, IdentifierKind};
 use bellhop_domain::problem::Problem;
 use bellhop_domain::rights::Right;
-use bellhop_domain::{GuestId, PhoneNumber, PropertyId};
+use bellhop_domain::stay::Stay;
+use bellhop_domain::{Country, GuestId, PhoneNumber, PropertyId};
 use bellhop_entity::{guest, guest_identifier};
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::LockType;
@@ -19,38 +27,58 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::auth::Caller;
+use crate::consent::consents_of;
 use crate::error::{Error, Result, shorten};
 use crate::property;
 
-pub(crate) use addresses::{Learned, identifiers_of};
+pub use change::GuestChange;
+pub use list::GuestFilter;
 
-/// A guest with all present identifiers.
+pub(crate) use addresses::{Learned, identifiers_of};
+pub(crate) use facts::{event_facts, file_conversations, refresh};
+pub(crate) use list::read_language;
+pub(crate) use moved::follow_move;
+
+/// A guest with all present identifiers and what is known about the person: of several sources, the word
+/// of the best (`bellhop_domain::profile`).
 #[derive(Debug, Clone)]
 pub struct GuestView {
     pub guest_id: GuestId,
     pub name: Option<String>,
+    pub language: Option<String>,
+    pub tier: Option<String>,
+    /// For staff only.
+    pub notes: Option<String>,
+    /// The current one.
+    pub stay: Option<Stay>,
     /// E.164; `None` for a guest who hides it.
     pub phone: Option<String>,
     pub wa_id: Option<String>,
     pub bsuid: Option<String>,
     pub username: Option<String>,
+    pub consent: Consents,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
 
 impl GuestView {
-    fn new(row: guest::Model, identifiers: &[guest_identifier::Model]) -> Self {
+    fn new(row: guest::Model, identifiers: &[guest_identifier::Model], consent: Consents) -> Self {
         let value = |kind| {
             let mut mine = identifiers.iter().filter(|i| i.guest_id == row.id);
             mine.find(|i| i.kind == kind).map(|i| i.value.clone())
         };
         Self {
             guest_id: row.id,
-            name: row.name.clone(),
+            name: row.told_name.or(row.name),
+            language: row.language,
+            tier: row.tier,
+            notes: row.notes,
+            stay: row.stay,
             phone: value(IdentifierKind::Phone),
             wa_id: value(IdentifierKind::WaId),
             bsuid: value(IdentifierKind::Bsuid),
             username: value(IdentifierKind::Username),
+            consent,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -65,16 +93,6 @@ impl App {
         views.pop().ok_or_else(|| Error::not_found("guest"))
     }
 
-    /// The guests with this phone number: one or none.
-    pub async fn guests_by_phone(&self, caller: &Caller, phone: &str) -> Result<Vec<GuestView>> {
-        caller.require(Right::ReadGuests)?;
-        let phone = self.read_phone(caller.property_id, "phone", phone).await?;
-        match identity::holder_of_number(self.db.reader(), caller.property_id, &phone.match_key()).await? {
-            Some(id) => Ok(vec![self.guest(caller, id).await?]),
-            None => Ok(Vec::new()),
-        }
-    }
-
     /// Reads a phone number as the property's staff write it.
     pub(crate) async fn read_phone(
         &self,
@@ -83,13 +101,18 @@ impl App {
         text: &str,
     ) -> Result<PhoneNumber> {
         let property = property::load(self.db.reader(), property).await?;
-        PhoneNumber::parse(text, property::home(&property)).map_err(|error| {
-            let text = shorten(text);
-            let message = format!("\"{text}\" cannot be read as a phone number: {error}.");
-            let details = json!({"field": field, "given": text, "reason": error.to_string()});
-            Error::with(Problem::InvalidPhoneNumber, message, details)
-        })
+        parse_phone(property::home(&property), field, text)
     }
+}
+
+/// Reads a phone number in the country in which national ones are meant.
+pub(crate) fn parse_phone(home: Option<Country>, field: &str, text: &str) -> Result<PhoneNumber> {
+    PhoneNumber::parse(text, home).map_err(|error| {
+        let text = shorten(text);
+        let message = format!("\"{text}\" cannot be read as a phone number: {error}.");
+        let details = json!({"field": field, "given": text, "reason": error.to_string()});
+        Error::with(Problem::InvalidPhoneNumber, message, details)
+    })
 }
 
 /// A guest of the property; one that was joined into another is that other.
@@ -141,7 +164,12 @@ pub(crate) async fn views(db: &impl ConnectionTrait, rows: Vec<guest::Model>) ->
         .order_by_desc(guest_identifier::Column::Id)
         .all(db)
         .await?;
-    Ok(rows.into_iter().map(|row| GuestView::new(row, &identifiers)).collect())
+    let consents = consents_of(db, rows.iter().map(|row| row.id)).await?;
+    let view = |row: guest::Model| {
+        let consent = consents.get(&row.id).copied().unwrap_or(Consents::UNKNOWN);
+        GuestView::new(row, &identifiers, consent)
+    };
+    Ok(rows.into_iter().map(view).collect())
 }
 
 /// The present identifiers of a guest, newest first.

@@ -20,6 +20,7 @@ use sea_orm::{
 };
 
 use super::{AfterCommit, status};
+use crate::analytics;
 use crate::app::App;
 use crate::connection::OpenConnection;
 use crate::db::{in_time, real_now};
@@ -136,6 +137,7 @@ impl App {
         let news: Vec<News<'_>> = fresh.iter().flat_map(|change| change.news()).collect();
         news.iter().for_each(|news| numbers::webhook_lag(news.update.timestamp, at));
         let mut after = AfterCommit::default();
+        status::hold_guests(&tx, news.iter().map(|news| (news.connection.as_ref(), news.update))).await?;
         let noted = note(&tx, &news).await?;
         let mut outcome = Outcome { rows: lock(&tx, &news).await?, ..Outcome::default() };
         let mut rest = Vec::new();
@@ -232,11 +234,12 @@ impl Outcome {
             let ids = unanswered.iter().map(|row| row.id);
             outbox::Entity::delete_many().filter(among(tx, outbox::Column::MessageId, ids)).exec(tx).await?;
         }
+        analytics::changed(tx, at, changed.iter().map(|(row, _)| analytics::counted(row))).await?;
         event::record_all(tx, at, self.events).await
     }
 }
 
-const MESSAGE: [(&str, &str); 8] = [
+const MESSAGE: [(&str, &str); 9] = [
     ("mid", "uuid"),
     ("status", "text"),
     ("wamid", "text"),
@@ -245,12 +248,13 @@ const MESSAGE: [(&str, &str); 8] = [
     ("read_at", "timestamptz"),
     ("failed_at", "timestamptz"),
     ("failure", "jsonb"),
+    ("pricing", "jsonb"),
 ];
 
 /// Nothing of them is on its way or in doubt any more.
 const MESSAGES: &str = "\
     UPDATE messages SET status = v.status, wamid = v.wamid, sent_at = v.sent_at, \
-    delivered_at = v.delivered_at, read_at = v.read_at, failed_at = v.failed_at, failure = v.failure, \
+    delivered_at = v.delivered_at, read_at = v.read_at, failed_at = v.failed_at, failure = v.failure, pricing = v.pricing, \
     lease_token = NULL, lease_until = NULL, in_doubt_since = NULL, in_doubt_mark_ms = NULL \
     FROM v WHERE messages.id = v.mid";
 
@@ -271,6 +275,7 @@ fn columns(row: &message::Model) -> [Value; MESSAGE.len()] {
         row.read_at.into(),
         row.failed_at.into(),
         row.failure.clone().into(),
+        row.pricing.clone().into(),
     ]
 }
 

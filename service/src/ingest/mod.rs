@@ -2,6 +2,8 @@
 
 mod group;
 mod inbound;
+mod preference;
+mod revision;
 mod status;
 
 use std::sync::Arc;
@@ -43,6 +45,8 @@ struct AfterCommit {
     addresses: Vec<Learned>,
     /// Whether the templates have to be read anew: the news said less than the list does.
     sync_templates: bool,
+    /// Whether guests' files are to be fetched.
+    fetch: bool,
 }
 
 impl AfterCommit {
@@ -61,7 +65,7 @@ impl App {
     /// is signed but is no webhook is `VALIDATION_FAILED`.
     pub async fn receive_webhook(&self, body: Vec<u8>, signature: Option<&str>) -> Result<()> {
         let connections = self.connections().await?;
-        let secrets = connections.iter().map(|c| &c.app_secret);
+        let secrets = connections.iter().filter_map(|c| c.app_secret.as_ref());
         let webhook = VerifiedWebhook::verify(body, signature, secrets).map_err(refuse)?;
         let changes =
             self.ports.provider.read_webhook(&webhook).map_err(|error| Error::field("body", error))?;
@@ -87,12 +91,18 @@ impl App {
             return self.take_change(&connection, change).await;
         }
         let number = change.phone_number_id.as_deref();
-        let known = number.is_some_and(|number| connections.iter().any(|c| c.line.phone_number_id == number));
-        if !known && self.is_stored(number).await? {
-            // Ours, but its credentials cannot be read: the provider shall try again.
-            return Err(CipherError.into());
+        let known = connections.iter().find(|c| number == Some(c.line.phone_number_id.as_str()));
+        match known {
+            // Signed by another number's app, which may be this one's too: the provider shall try again.
+            Some(known) if known.app_secret.is_none() => Err(refuse(BadSignature::Mismatch)),
+            // Numbers of one account have one app: its secret is being changed, one number after the other.
+            Some(known) if connections.iter().any(|c| is_kin(c, known) && signed_by(webhook, c)) => {
+                Err(refuse(BadSignature::Mismatch))
+            }
+            // Ours, but its credentials cannot be read, or it is being connected: the provider shall try again.
+            None if self.is_stored(number).await? => Err(CipherError.into()),
+            Some(_) | None => self.keep_foreign(change, known).await,
         }
-        self.keep_foreign(change, known).await
     }
 
     async fn take_change(&self, connection: &Arc<OpenConnection>, change: Change) -> Result<()> {
@@ -138,25 +148,7 @@ impl App {
         if !unreadable.is_empty() {
             tracing::warn!(connection = %connection.id, items = unreadable.len(), "webhook items kept unread");
         }
-        let mut after = AfterCommit::default();
-        for item in items {
-            match item {
-                Item::Message(message) => {
-                    numbers::webhook_lag(message.timestamp, scope.at);
-                    inbound::apply(&tx, scope, connection, message, &mut after).await?;
-                }
-                Item::Status(update) => {
-                    numbers::webhook_lag(update.timestamp, scope.at);
-                    status::apply(&tx, scope, connection, update, &mut after).await?;
-                }
-                Item::Template(news) => {
-                    after.sync_templates |= !template::apply_news(&tx, scope, &numbers, (&news, time))
-                        .await?
-                        || template::asks_for_sync(&news);
-                }
-                Item::Kept => {}
-            }
-        }
+        let after = self.apply_items(&tx, (connection, scope), items, (&numbers, time)).await?;
         failpoint::here("webhook_before_commit");
         tx.commit().await?;
         failpoint::here("webhook_applied");
@@ -165,6 +157,41 @@ impl App {
         }
         self.after_commit(after).await;
         Ok(())
+    }
+
+    /// Applies what a change tells, item by item.
+    async fn apply_items(
+        &self,
+        tx: &DatabaseTransaction,
+        (connection, scope): (&OpenConnection, Scope),
+        items: Vec<Item>,
+        (numbers, time): (&[ConnectionId], Option<i64>),
+    ) -> Result<AfterCommit> {
+        let mut after = AfterCommit::default();
+        status::hold_guests(tx, items.iter().filter_map(|item| status::of(connection, item))).await?;
+        for item in items {
+            match item {
+                Item::Message(message) => {
+                    numbers::webhook_lag(message.timestamp, scope.at);
+                    let stops = self.config.stop_words.are_in(&message.content);
+                    inbound::apply(tx, scope, connection, (*message, stops), &mut after).await?;
+                }
+                Item::Revision(revision) => {
+                    revision::apply(tx, scope, connection.id, revision).await?;
+                }
+                Item::Status(update) => {
+                    numbers::webhook_lag(update.timestamp, scope.at);
+                    status::apply(tx, scope, connection, update, &mut after).await?;
+                }
+                Item::Template(news) => {
+                    after.sync_templates |= !template::apply_news(tx, scope, numbers, (&news, time)).await?
+                        || template::asks_for_sync(&news);
+                }
+                Item::Preference(preference) => preference::apply(tx, scope, preference).await?,
+                Item::Kept => {}
+            }
+        }
+        Ok(after)
     }
 
     /// The numbers of the account that a connection's app may speak for.
@@ -183,12 +210,15 @@ impl App {
         for lane in after.lanes {
             self.start_lane(lane);
         }
+        if after.fetch {
+            self.start_fetching();
+        }
         self.learn_addresses_of_many(after.addresses).await;
     }
 
     /// Keeps a change that speaks of nobody's number, or of a number of another app. No effect.
-    async fn keep_foreign(&self, change: Change, known_elsewhere: bool) -> Result<()> {
-        let error = if known_elsewhere {
+    async fn keep_foreign(&self, change: Change, known: Option<&Arc<OpenConnection>>) -> Result<()> {
+        let error = if known.is_some() {
             "signed by an app that the number does not belong to"
         } else {
             "no connection has this number or account"
@@ -196,8 +226,8 @@ impl App {
         tracing::warn!(field = %change.field, error, "webhook change without effect");
         let digest = digest(&change);
         let row = webhook_change::ActiveModel {
-            property_id: Set(None),
-            connection_id: Set(None),
+            property_id: Set(known.map(|known| known.property_id)),
+            connection_id: Set(known.map(|known| known.id)),
             outcome: Set(ChangeOutcome::Foreign),
             error: Set(Some(error.to_owned())),
             ..kept(change.field, digest, change.raw, self.now())
@@ -221,7 +251,16 @@ fn owner(
         Some(number) => c.line.phone_number_id == *number,
         None => change.field != MESSAGES && c.line.waba_id == change.waba_id,
     };
-    all.iter().filter(meant).find(|c| webhook.signed_with(&c.app_secret)).cloned()
+    let signed = |c: &&Arc<OpenConnection>| c.app_secret.as_ref().is_some_and(|own| webhook.signed_with(own));
+    all.iter().filter(meant).find(signed).cloned()
+}
+
+fn is_kin(a: &OpenConnection, b: &OpenConnection) -> bool {
+    a.property_id == b.property_id && a.line.waba_id == b.line.waba_id
+}
+
+fn signed_by(webhook: &VerifiedWebhook, connection: &OpenConnection) -> bool {
+    connection.app_secret.as_ref().is_some_and(|secret| webhook.signed_with(secret))
 }
 
 /// Meta's field for news about what a number may send. They name the number for people to read only, so the

@@ -1,10 +1,10 @@
 //! A status of one of our messages.
 
 use bellhop_domain::attempt::{AttemptOutcome, AttemptRef};
-use bellhop_domain::inbound::{DeliveryStatus, StatusUpdate};
+use bellhop_domain::inbound::{DeliveryStatus, Item, StatusUpdate};
 use bellhop_domain::provider_error::ProviderError;
 use bellhop_domain::status::Evidence;
-use bellhop_domain::{ConnectionId, MessageStatus};
+use bellhop_domain::{ConnectionId, GuestId, MessageStatus, PropertyId};
 use bellhop_entity::{attempt, message, message_status};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -12,6 +12,7 @@ use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryS
 
 use super::AfterCommit;
 use crate::connection::OpenConnection;
+use crate::consent;
 use crate::db::real_now;
 use crate::dispatch::{
     Change, fallback_of, find_attempt, flag_double, proven_attempts, settle, settle_attempt,
@@ -56,6 +57,38 @@ pub(super) async fn apply_noted(
     Ok(())
 }
 
+/// A status among the items of a change, with whose it is.
+pub(super) fn of<'a>(
+    connection: &'a OpenConnection,
+    item: &'a Item,
+) -> Option<(&'a OpenConnection, &'a StatusUpdate)> {
+    match item {
+        Item::Status(update) => Some((connection, update)),
+        Item::Message(_) | Item::Revision(_) | Item::Template(_) | Item::Preference(_) | Item::Kept => None,
+    }
+}
+
+/// Holds the guests of whom these say that they have stopped marketing: guests are locked before messages.
+pub(super) async fn hold_guests(
+    tx: &DatabaseTransaction,
+    updates: impl Iterator<Item = (&OpenConnection, &StatusUpdate)>,
+) -> Result<()> {
+    let mut guests: Vec<(GuestId, PropertyId)> = Vec::new();
+    for (connection, update) in updates.filter(|(_, update)| says_marketing_stopped(update)) {
+        let Some(attempt) = attempt_of(tx, connection.id, update).await? else { continue };
+        let row = message::Entity::find_by_id(attempt.message)
+            .filter(message::Column::ConnectionId.eq(connection.id))
+            .one(tx)
+            .await?;
+        guests.extend(row.map(|row| (row.guest_id, row.property_id)));
+    }
+    consent::hold_all(tx, guests).await
+}
+
+fn says_marketing_stopped(update: &StatusUpdate) -> bool {
+    update.error.as_ref().is_some_and(ProviderError::says_marketing_stopped)
+}
+
 /// Statuses that came without an echo, before the answer of their attempt was stored.
 pub(crate) async fn apply_parked(
     tx: &DatabaseTransaction,
@@ -79,6 +112,7 @@ pub(crate) async fn apply_parked(
             wa_id: None,
             bsuid: None,
             error: status.error.and_then(|error| serde_json::from_value(error).ok()),
+            pricing: status.pricing.and_then(|pricing| serde_json::from_value(pricing).ok()),
         };
         row = apply_to(tx, scope, row, attempt, &update).await?;
         unpark(tx, row.connection_id, &update, attempt).await?;
@@ -146,6 +180,7 @@ async fn note(
     update: &StatusUpdate,
     attempt: Option<AttemptRef>,
 ) -> Result<bool> {
+    let parked = update.pricing.as_ref().filter(|_| attempt.is_none());
     let row = message_status::ActiveModel {
         connection_id: Set(connection),
         wamid: Set(update.wamid.clone()),
@@ -155,6 +190,7 @@ async fn note(
         attempt: Set(attempt.map(|attempt| attempt.number)),
         timestamp: Set(update.timestamp),
         error: Set(update.error.as_ref().and_then(|error| serde_json::to_value(error).ok())),
+        pricing: Set(parked.and_then(|pricing| serde_json::to_value(pricing).ok())),
         received_at: Set(real_now()),
     };
     let new = message_status::Entity::insert(row)
@@ -177,6 +213,10 @@ async fn apply_to(
     update: &StatusUpdate,
 ) -> Result<message::Model> {
     let failed = update.status == DeliveryStatus::Failed;
+    if failed && says_marketing_stopped(update) {
+        // Of whatever attempt, and whatever became of the message since: it is said of the guest.
+        consent::note_refusal(tx, scope, &row, Some(update.timestamp)).await?;
+    }
     let change = change_of(&row, update);
     // `sent` that comes after this attempt's own `failed` is late, not news.
     let known = find_attempt(tx, attempt).await?;
@@ -225,6 +265,7 @@ pub(super) fn change_of(row: &message::Model, update: &StatusUpdate) -> Change {
         at: Some(update.timestamp),
         wamid: Some(update.wamid.clone()),
         failure: update.error.clone(),
+        pricing: update.pricing.clone(),
         ..Change::to(status.message_status(), Evidence::Echo)
     }
 }

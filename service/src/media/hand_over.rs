@@ -146,7 +146,14 @@ impl App {
             size,
             bytes: whole.watch(bytes),
         };
-        let copy = self.ports.provider.upload(&connection.line, file).await.map_err(|error| match error {
+        let upload = self.ports.provider.upload(&connection.line, file);
+        let uploaded = upload.await;
+        if let Err(ProviderFailure::Refused(error)) = &uploaded
+            && error.forbids_sending()
+        {
+            self.token_refused(connection, error).await;
+        }
+        let copy = uploaded.map_err(|error| match error {
             // A file that the store has not got whole never will be: tried again, it would hold its guest's
             // lane for ever.
             _ if whole.is_broken(size) => Answer::Refused(gone()),

@@ -1,8 +1,14 @@
 //! Files that messages carry.
 
+mod arrival;
+mod bring_in;
+mod expect;
+mod fetch;
 mod filename;
 mod gauge;
 mod hand_over;
+mod mime;
+mod outcome;
 mod refusal;
 mod sniff;
 mod stored;
@@ -14,9 +20,12 @@ use bellhop_domain::{Content, MediaId, PropertyId};
 use bellhop_entity::media;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
+pub use arrival::{Arrival, ArrivalView};
 pub use stored::{MediaView, StoredMedia};
 pub use take_in::Incoming;
 
+pub(crate) use expect::expect;
+pub(crate) use fetch::Fetches;
 pub(crate) use hand_over::{HandOver, HandOvers};
 
 use crate::app::App;
@@ -49,6 +58,11 @@ impl App {
             None => Err(Error::field(&field, "is no file of this property")),
         }
     }
+}
+
+/// Where the bytes of a file are.
+fn storage_key(property: PropertyId, id: MediaId) -> String {
+    format!("{}/{}", property.uuid(), id.uuid())
 }
 
 /// A file that is in whole.

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 pub struct MediaView {
     pub media_id: MediaId,
     pub media_type: MediaKind,
-    /// As it was found by the file's bytes.
+    /// As it was found by the file's bytes; of a guest's file that these do not tell, the provider's word.
     pub mime_type: String,
     pub filename: Option<String>,
     /// In bytes.
@@ -58,7 +58,7 @@ impl App {
     pub async fn open_media(&self, caller: &Caller, id: MediaId) -> Result<StoredMedia> {
         caller.require(Right::ReadConversations)?;
         let row = super::find(self.db.reader(), caller.property_id, id).await?;
-        let row = row.ok_or_else(|| Error::not_found("file"))?;
+        let Some(row) = row else { return Err(self.why_not_there(caller.property_id, id).await?) };
         let storage_key = row.storage_key.clone();
         Ok(StoredMedia { view: row.into(), storage_key, app: self.clone() })
     }

@@ -16,11 +16,11 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 
-use super::MediaView;
 use super::gauge::{self, Gauge};
 use super::hand_over::HandOver;
 use super::refusal::Judged;
 use super::sniff::Found;
+use super::{MediaView, storage_key};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::db::real_now;
@@ -109,18 +109,10 @@ impl App {
     }
 }
 
-fn storage_key(property: PropertyId, id: MediaId) -> String {
-    format!("{}/{}", property.uuid(), id.uuid())
-}
-
 impl Incoming {
     /// As what the file is to be sent; may come before the file or after it.
     pub fn kind_is(&mut self, kind: MediaKind) {
         self.kind = Some(kind);
-    }
-
-    pub const fn has_file(&self) -> bool {
-        self.file.is_some()
     }
 
     /// Stores the bytes as they come. `filename` is what the sender calls the file.

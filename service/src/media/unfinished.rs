@@ -1,8 +1,8 @@
 //! Files that go again: taken back, refused, or left behind by a process that died.
 
-use bellhop_entity::{media, media_upload};
+use bellhop_entity::{media, media_fetch, media_upload};
 use chrono::TimeDelta;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::app::App;
@@ -49,9 +49,13 @@ impl App {
     /// Removes what was never handed in whole. Returns how many files.
     pub(crate) async fn sweep_media(&self) -> Result<usize> {
         use media::Column;
+        let fetched =
+            Query::select().column(media_fetch::Column::MediaId).from(media_fetch::Entity).to_owned();
         let old = media::Entity::find()
             .filter(Expr::cust("sha256 IS NULL"))
             .filter(Column::CreatedAt.lte(real_now() - SWEPT_AFTER))
+            // What guests sent is fetched, or waits for staff to have it fetched.
+            .filter(Column::Id.not_in_subquery(fetched))
             .order_by_asc(Column::CreatedAt)
             .limit(CHUNK)
             .all(self.db.reader())

@@ -15,6 +15,7 @@ use super::target::{Resolved, Who};
 use super::window::Fitted;
 use crate::app::App;
 use crate::auth::Caller;
+use crate::consent::Gate;
 use crate::conversation::{self as conversations, Touch, touch};
 use crate::db::real_now;
 use crate::dispatch::{Claim, in_lane, tell};
@@ -42,6 +43,11 @@ impl App {
             Who::Known(guest) => guest::lock(&tx, caller.property_id, *guest).await?.id,
             Who::New(phone) => identity::find_or_create_by_phone(&tx, scope, phone).await?,
         };
+        let contents: Vec<&Content> = [&fitted.content].into_iter().chain(&fitted.fallback).collect();
+        // With the guest locked: an opt-out is committed, and seen, or waits.
+        if let Some(not_wanted) = Gate::check(&tx, scope.property, guest, &contents).await? {
+            return Err(not_wanted.into());
+        }
         let connection = resolved.connection.id;
         let mut conversation = conversations::lock_or_create(&tx, scope, connection, guest).await?;
         let metadata = options.conversation_metadata.take();

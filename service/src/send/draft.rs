@@ -1,9 +1,9 @@
 //! What a request wants to say, and the content that this comes to.
 
-use bellhop_domain::PropertyId;
 use bellhop_domain::content::{Content, Reaction, Wrong};
 use bellhop_domain::problem::Problem;
 use bellhop_domain::template::{BadParameters, Given, TemplateDefinition};
+use bellhop_domain::{ConnectionId, PropertyId};
 use serde_json::json;
 
 use super::target::Resolved;
@@ -70,7 +70,9 @@ impl App {
                 self.check_file(caller.property_id, &content, within).await?;
                 Ok(content)
             }
-            Draft::Template(send) => self.fill_template(caller.property_id, send).await,
+            Draft::Template(send) => {
+                self.fill_template((caller.property_id, resolved.connection.id), send).await
+            }
             Draft::Reaction { message, emoji } => {
                 let (id, wamid) = self.find_said("message_id", &message, resolved).await?;
                 let emoji = emoji.filter(|emoji| !emoji.is_empty());
@@ -81,13 +83,17 @@ impl App {
     }
 
     /// The template that a send names, with its values, frozen.
-    pub(crate) async fn fill_template(&self, property: PropertyId, send: TemplateSend) -> Result<Content> {
+    pub(crate) async fn fill_template(
+        &self,
+        (property, connection): (PropertyId, ConnectionId),
+        send: TemplateSend,
+    ) -> Result<Content> {
         let name = crate::template::read_name(&send.name)?;
         let language = match send.language.filter(|language| !language.is_empty()) {
             Some(language) => language,
             None => crate::property::load(self.db.reader(), property).await?.default_language,
         };
-        let template = self.sendable_template(property, name.as_str(), &language).await?;
+        let template = self.sendable_template((property, connection), name.as_str(), &language).await?;
         let content = fill(&template, send.given).map_err(|error| misfit(&template, &error))?;
         self.check_file(property, &content, "").await?;
         Ok(content)

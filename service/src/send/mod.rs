@@ -60,11 +60,12 @@ impl App {
         }
         options.check(self.now())?;
         let draft = draft.check()?;
+        let resolved = self.resolve(caller, &target).await?;
+        let over = (caller.property_id, resolved.connection.id);
         let fallback = match options.fallback_template.take() {
-            Some(template) => Some(self.fill_template(caller.property_id, template).await?),
+            Some(template) => Some(self.fill_template(over, template).await?),
             None => None,
         };
-        let resolved = self.resolve(caller, &target).await?;
         let content = self.resolve_draft(caller, draft, &resolved).await?;
         options.reply_to = self.resolve_reply(options.reply_to, &resolved).await?;
         let content = self.fit_window(caller, &resolved, (content, fallback), options.send_at).await?;

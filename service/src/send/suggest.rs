@@ -7,7 +7,7 @@ use bellhop_domain::content::Content;
 use bellhop_domain::conversation::Direction;
 use bellhop_domain::template::TemplateDefinition;
 use bellhop_domain::{ConversationId, PropertyId};
-use bellhop_entity::message;
+use bellhop_entity::{conversation, message};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::app::App;
@@ -45,6 +45,12 @@ impl App {
     }
 
     async fn look_back(&self, conversation: ConversationId) -> Result<Suited> {
+        let theirs: Option<Option<String>> = conversation::Entity::find_by_id(conversation)
+            .select_only()
+            .column(conversation::Column::Language)
+            .into_tuple()
+            .one(self.db.reader())
+            .await?;
         let said: Vec<(Direction, Content)> = message::Entity::find()
             .select_only()
             .columns([message::Column::Direction, message::Column::Content])
@@ -55,7 +61,10 @@ impl App {
             .into_tuple()
             .all(self.db.reader())
             .await?;
-        Ok(Suited::of(&said))
+        let mut suited = Suited::of(&said);
+        // What somebody knows of the guest goes before what letters give away.
+        suited.languages.splice(0..0, theirs.flatten());
+        Ok(suited)
     }
 }
 

@@ -69,18 +69,20 @@ impl App {
             let problem = Problem::ConversationMismatch;
             return Err(Error::with(problem, problem.row().meaning, details));
         }
-        let connection = match &conversation {
-            Some(row) => self.connection(row.connection_id).await?,
-            None => self.default_connection(caller.property_id).await?,
-        };
         let who = match (first, phone) {
             (Some(guest), _) => Who::Known(guest),
             (None, Some(phone)) => Who::New(phone),
             (None, None) => return Err(Error::not_found("guest")),
         };
         if let (None, Who::Known(guest)) = (&conversation, &who) {
-            conversation = conversations::of_guest(db, connection.id, *guest).await?;
+            // The number on which the guest was last spoken with: the guest knows it, and its window may be open.
+            let numbers = self.numbers_of(caller.property_id).await?;
+            conversation = conversations::latest_of_guest(db, numbers, *guest).await?;
         }
+        let connection = match &conversation {
+            Some(row) => self.connection(row.connection_id).await?,
+            None => self.default_connection(caller.property_id).await?,
+        };
         if let Who::Known(guest) = &who {
             let known = guest::identifiers(db, *guest).await?;
             Recipient::choose(&known).ok_or_else(|| Error::of(Problem::GuestUnreachable))?;

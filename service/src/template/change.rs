@@ -86,7 +86,8 @@ impl App {
         let connection = self.connection(row.connection_id).await?;
         self.hand_over_example(&connection, &mut checked).await?;
         let draft = draft_of(&checked);
-        let edited = self.ports.provider.edit_template(&connection.line, &row.provider_id, &draft).await;
+        let edited = self.ports.provider.edit_template(&connection.line, &row.provider_id, &draft);
+        let edited = self.asked(&connection, edited).await;
         edited.map_err(|failure| {
             if !matches!(failure, ProviderFailure::Refused(_)) {
                 // It may have been taken all the same: the list will tell.
@@ -132,7 +133,8 @@ impl App {
             }
             let connection = self.connection(row.connection_id).await?;
             let name = super::read_name(&row.name)?;
-            let gone = self.ports.provider.delete_template(&connection.line, &name, &row.provider_id).await;
+            let gone = self.ports.provider.delete_template(&connection.line, &name, &row.provider_id);
+            let gone = self.asked(&connection, gone).await;
             gone.map_err(|failure| Error::of_provider(failure, Problem::TemplateState))?;
             let scope = Scope { property: caller.property_id, at: self.now() };
             let tx = self.db.begin().await?;

@@ -13,7 +13,7 @@ use bellhop_domain::content::Wrong;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::rights::Right;
 use bellhop_domain::template::{BadName, TemplateDefinition, TemplateName};
-use bellhop_domain::{PropertyId, TemplateId};
+use bellhop_domain::{ConnectionId, PropertyId, TemplateId};
 use bellhop_entity::template;
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -28,6 +28,7 @@ pub(crate) use news::{apply_news, asks_for_sync};
 
 use crate::app::App;
 use crate::auth::Caller;
+use crate::connection::is_connected;
 use crate::error::{Error, Result, shorten};
 use crate::page::{Page, PageRequest};
 use crate::property;
@@ -43,6 +44,8 @@ const HIDDEN: [&str; 2] = [GONE, SUBMITTING];
 #[derive(Debug, Clone)]
 pub struct TemplateView {
     pub template_id: TemplateId,
+    /// The number over whose account it goes.
+    pub connection_id: ConnectionId,
     pub definition: TemplateDefinition,
     /// The property's own category.
     pub label: Option<String>,
@@ -74,6 +77,7 @@ impl TemplateView {
     fn read(row: template::Model) -> Result<Self, BadName> {
         Ok(Self {
             template_id: row.id,
+            connection_id: row.connection_id,
             definition: TemplateDefinition {
                 provider_id: row.provider_id,
                 name: row.name.parse()?,
@@ -109,7 +113,9 @@ impl App {
     ) -> Result<Page<TemplateView>> {
         caller.require(Right::ReadTemplates)?;
         use template::Column;
-        let mut query = template::Entity::find().filter(Column::PropertyId.eq(caller.property_id));
+        let mut query = template::Entity::find()
+            .filter(Column::PropertyId.eq(caller.property_id))
+            .filter(is_connected(Column::ConnectionId));
         query = match &filter.status {
             Some(status) => query.filter(Column::Status.eq(status.to_ascii_uppercase())),
             None => query.filter(Column::Status.is_not_in(HIDDEN)),
@@ -123,17 +129,21 @@ impl App {
                 .add(Column::Label.eq(category));
             query = query.filter(either);
         }
-        if let Some((name, language)) = page.after::<(String, String)>()? {
-            let same = Condition::all().add(Column::Name.eq(&name)).add(Column::Language.gt(language));
-            query = query.filter(Condition::any().add(Column::Name.gt(name)).add(same));
+        if let Some((name, language, id)) = page.after::<(String, String, TemplateId)>()? {
+            let same = || Condition::all().add(Column::Name.eq(&name));
+            // Two numbers of different accounts may each have it.
+            let twin = same().add(Column::Language.eq(&language)).add(Column::Id.gt(id));
+            let later = same().add(Column::Language.gt(&language));
+            query = query.filter(Condition::any().add(Column::Name.gt(&name)).add(later).add(twin));
         }
         let rows = query
             .order_by_asc(Column::Name)
             .order_by_asc(Column::Language)
+            .order_by_asc(Column::Id)
             .limit(page.limit() + 1)
             .all(self.db.reader())
             .await?;
-        let rows = Page::cut(rows, &page, |row| (row.name.clone(), row.language.clone()));
+        let rows = Page::cut(rows, &page, |row| (row.name.clone(), row.language.clone(), row.id));
         Ok(Page { next_cursor: rows.next_cursor, data: TemplateView::read_all(rows.data) })
     }
 
@@ -158,14 +168,15 @@ impl App {
         Ok(TemplateDetail { template, translations })
     }
 
-    /// The template that a send names, if it may be sent.
+    /// The template that a send over this number names, if it may be sent.
     pub(crate) async fn sendable_template(
         &self,
-        property: PropertyId,
+        (property, connection): (PropertyId, ConnectionId),
         name: &str,
         language: &str,
     ) -> Result<TemplateDefinition> {
-        let translations = self.translations(property, name).await?;
+        let mut translations = self.translations(property, name).await?;
+        translations.retain(|template| template.connection_id == connection);
         let found =
             pick(&translations, language).ok_or_else(|| not_found(name, Some(language), &translations))?;
         let definition = &found.definition;
@@ -192,6 +203,7 @@ impl App {
         let rows = template::Entity::find()
             .filter(template::Column::PropertyId.eq(property))
             .filter(template::Column::Name.eq(name))
+            .filter(is_connected(template::Column::ConnectionId))
             .order_by_asc(template::Column::Language)
             .all(self.db.reader())
             .await?;

@@ -72,7 +72,8 @@ impl App {
         let row = self.reserve(caller, &connection, (&checked, own), idempotency_key).await?;
         failpoint::here("template_reserved");
         let draft = draft_of(&checked);
-        match self.ports.provider.create_template(&connection.line, &draft).await {
+        let created = self.ports.provider.create_template(&connection.line, &draft);
+        match self.asked(&connection, created).await {
             Ok(receipt) => {
                 failpoint::here("template_submitted");
                 self.keep_receipt(row, receipt).await
@@ -222,7 +223,8 @@ impl App {
         let Some((at, given)) = example_of(&checked.components) else { return Ok(()) };
         let field = format!("components.{at}.example.media_id");
         let file = self.example_file(connection, (&given, kind), &field).await?;
-        let handle = self.ports.provider.upload_example(&connection.line, file).await;
+        let handle = self.ports.provider.upload_example(&connection.line, file);
+        let handle = self.asked(connection, handle).await;
         let handle = handle.map_err(|failure| Error::of_provider(failure, Problem::MediaUploadFailed))?;
         checked.components[at]["example"] = json!({"header_handle": [handle]});
         checked.needs_example = None;

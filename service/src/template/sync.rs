@@ -40,7 +40,7 @@ impl App {
     pub(crate) async fn sync_templates(&self, connection: &OpenConnection) -> Result<usize> {
         // Before the list is asked for: what is newer than that, the list may not know yet.
         let scope = Scope { property: connection.property_id, at: self.now() };
-        let listed = self.ports.provider.templates(&connection.line).await?;
+        let listed = self.asked(connection, self.ports.provider.templates(&connection.line)).await?;
         let number = listed.len();
         use template::Column;
         let tx = self.db.begin().await?;
@@ -77,7 +77,8 @@ impl App {
         let app = self.clone();
         self.tasks.spawn(async move {
             let Ok(connections) = app.connections().await else { return };
-            for connection in connections.iter().filter(|c| c.line.waba_id == waba_id) {
+            let of_account = connections.iter().filter(|c| c.line.waba_id == waba_id);
+            for connection in of_account.filter(|c| c.status.is_usable()) {
                 if let Err(error) = app.sync_templates(connection).await {
                     tracing::warn!(connection = %connection.id, %error, "the templates could not be read");
                 }

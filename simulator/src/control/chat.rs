@@ -1,6 +1,6 @@
 //! A guest's chat as the phone shows it.
 
-use std::sync::atomic::Ordering;
+use std::{collections::HashMap, sync::atomic::Ordering};
 
 use serde_json::{Map, Value, json};
 
@@ -11,8 +11,12 @@ use super::{
 use crate::{
     clock::system_ms,
     core::Core,
+    revisions::Revision,
     state::{Line, Sent, State, Status},
 };
+
+/// What stands where a message was.
+const DELETED: &str = "This message was deleted";
 
 /// The chat as the guest's phone shows it, oldest first.
 pub(super) fn chat(core: &Core, name: &str) -> Answer {
@@ -20,8 +24,18 @@ pub(super) fn chat(core: &Core, name: &str) -> Answer {
     let id = find(&state, name)?;
     let Some(guest) = state.guests.get(id) else { return Ok(Value::Null) };
     let now = core.clock.now_ms();
-    let data: Vec<Value> = guest.chat.iter().map(|one| whole_line(&state, *one, now)).collect();
+    let revisions = state.revisions(id);
+    let on_phone = guest.chat.iter().copied().filter(|one| is_on_phone(&state, *one));
+    let data: Vec<Value> = on_phone.map(|one| whole_line(&state, one, &revisions, now)).collect();
     Ok(json!({"guest": shown(core, &state, id), "now": now, "data": data}))
+}
+
+/// Whether the guest's phone has this message: what was sent to a guest who blocks it has not come.
+pub(super) fn is_on_phone(state: &State, line: Line) -> bool {
+    match line {
+        Line::Sent(place) => state.sent.get(place).is_some_and(|sent| !sent.unseen),
+        Line::Inbound(_) => true,
+    }
 }
 
 /// A message in short: who, what kind, its words.
@@ -56,12 +70,25 @@ pub(super) fn line(state: &State, line: Line) -> Value {
 }
 
 /// A message with all that a phone draws of it.
-fn whole_line(state: &State, place: Line, now: i64) -> Value {
-    let (content, context) = match place {
+fn whole_line(state: &State, place: Line, revisions: &HashMap<&str, Revision<'_>>, now: i64) -> Value {
+    let (mut content, context) = match place {
         Line::Sent(at) => state.sent.get(at).map(|sent| sent_content(sent)).unwrap_or_default(),
-        Line::Inbound(at) => state.inbound.get(at).map(|message| content(&message.body)).unwrap_or_default(),
+        Line::Inbound(at) => state.inbound.get(at).map(|message| parts(&message.body)).unwrap_or_default(),
     };
     let mut shown = line(state, place);
+    match shown["id"].as_str().and_then(|id| revisions.get(id)) {
+        Some(Revision::Edited(body)) => {
+            content = parts(body).0;
+            shown["text"] = json!(inbound_text(body));
+            shown["edited"] = json!(true);
+        }
+        Some(Revision::Revoked) => {
+            content = Value::Null;
+            shown["text"] = json!(DELETED);
+            shown["revoked"] = json!(true);
+        }
+        None => {}
+    }
     if let Some(media) = media_of(&content).and_then(|id| state.media.get(id)) {
         shown["media"] = json!({
             "id": media.id,
@@ -79,7 +106,7 @@ fn whole_line(state: &State, place: Line, now: i64) -> Value {
 }
 
 /// What stands under the message's type, and its context.
-fn content(body: &Map<String, Value>) -> (Value, Value) {
+fn parts(body: &Map<String, Value>) -> (Value, Value) {
     let kind = body.get("type").and_then(Value::as_str).unwrap_or("text");
     let part = |key: &str| body.get(key).cloned().unwrap_or_default();
     (part(kind), part("context"))
@@ -88,7 +115,7 @@ fn content(body: &Map<String, Value>) -> (Value, Value) {
 /// Of a template the parts as they were filled in; of anything else what was sent.
 fn sent_content(sent: &Sent) -> (Value, Value) {
     let body: Map<String, Value> = serde_json::from_str(sent.payload.get()).unwrap_or_default();
-    let (content, context) = content(&body);
+    let (content, context) = parts(&body);
     if sent.kind != "template" {
         return (content, context);
     }
@@ -109,6 +136,12 @@ fn media_of(content: &Value) -> Option<&str> {
 fn inbound_text(body: &Map<String, Value>) -> String {
     let kind = body.get("type").and_then(Value::as_str).unwrap_or("unknown");
     let content = body.get(kind);
+    if kind == "revoke" {
+        return DELETED.to_owned();
+    }
+    if let Some(message) = content.and_then(|content| content.get("message")?.as_object()) {
+        return inbound_text(message);
+    }
     let words = ["body", "caption", "emoji", "text", "name", "filename"];
     let own = words.iter().find_map(|key| content?.get(key)?.as_str());
     let chosen = || content?.get(content?.get("type")?.as_str()?)?.get("title")?.as_str();

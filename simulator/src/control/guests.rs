@@ -1,19 +1,19 @@
 //! Guests and their phones.
 
-use std::sync::{Arc, atomic::AtomicBool};
-
 use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Answer, Input, Problem, chat::line, media};
+use super::{
+    Answer, Input, Problem,
+    chat::{is_on_phone, line},
+};
 use crate::{
     clock::system_ms,
     core::Core,
-    guests::{Profile, bsuid_for, digits, is_bsuid},
-    queue::{Event, Owner},
+    guests::{Profile, digits, is_bsuid},
     restore::tag,
-    state::{Guest, GuestId, Inbound, Line, State},
-    wamid::{Author, is_wamid, mint},
+    state::{Guest, GuestId, Line, State},
+    wamid::{Author, mint},
 };
 
 /// What `POST /simulator/guests` takes. An absent key leaves what is known; `"bsuid": null` makes a guest
@@ -51,8 +51,11 @@ pub(super) fn put(core: &Core, input: &Input) -> Answer {
         let by_bsuid = body.bsuid.as_ref().and_then(|id| state.find_guest(id.as_deref()?));
         let id = by_phone.or(by_bsuid).unwrap_or(state.guests.len());
         let known = state.guests.get(id).map(|guest| guest.profile.clone());
-        let profile = merge(core, known, body)?;
+        let mut profile = merge(core, &state, known, body)?;
         if let Some(other) = by_bsuid.filter(|other| *other != id) {
+            if let Some(other) = state.guests.get(other) {
+                absorb(&mut profile, &other.profile);
+            }
             let gone = Profile { merged_into: Some(id), ..Profile::default() };
             core.record(tag::GUEST, &(other, &gone));
             state.put_guest(other, gone);
@@ -65,7 +68,14 @@ pub(super) fn put(core: &Core, input: &Input) -> Answer {
     Ok(shown)
 }
 
-fn merge(core: &Core, known: Option<Profile>, body: Body) -> Result<Profile, Problem> {
+/// What somebody decided holds under every name of theirs.
+fn absorb(profile: &mut Profile, other: &Profile) {
+    profile.former_names.extend(other.former_names.iter().cloned());
+    profile.blocks_business |= other.blocks_business;
+    profile.stopped_marketing |= other.stopped_marketing;
+}
+
+fn merge(core: &Core, state: &State, known: Option<Profile>, body: Body) -> Result<Profile, Problem> {
     let fresh = Profile { on_whatsapp: true, ..Profile::default() };
     let is_new = known.is_none();
     let mut profile = known.unwrap_or(fresh);
@@ -79,7 +89,7 @@ fn merge(core: &Core, known: Option<Profile>, body: Body) -> Result<Profile, Pro
         Some(bsuid) => profile.bsuid = bsuid,
         None if is_new => {
             let seed = profile.phone.clone().unwrap_or_else(|| mint(Author::Guest, "new"));
-            profile.bsuid = Some(bsuid_for(&core.account.waba_id, &seed));
+            profile.bsuid = Some(state.fresh_bsuid(&core.account.waba_id, &seed));
         }
         None => {}
     }
@@ -123,7 +133,9 @@ pub(super) fn shown(core: &Core, state: &State, id: GuestId) -> Value {
         "on_whatsapp": profile.on_whatsapp,
         "typing": guest.typing_until.is_some_and(|until| system_ms() < until),
         "window": window(core, guest),
-        "last": guest.chat.last().map(|last| line(state, *last)),
+        "blocked": profile.blocks_business,
+        "marketing": if profile.stopped_marketing { "stop" } else { "resume" },
+        "last": guest.chat.iter().rev().find(|one| is_on_phone(state, **one)).map(|last| line(state, *last)),
     })
 }
 
@@ -136,63 +148,4 @@ fn received(state: &State, line: Line) -> i64 {
         Line::Sent(place) => state.sent.get(place).map_or(0, |sent| sent.accepted_at),
         Line::Inbound(place) => state.inbound.get(place).map_or(0, |message| message.at),
     }
-}
-
-/// The guest writes. The window and the webhook carry the message's own timestamp.
-pub(super) fn write(core: &Arc<Core>, name: &str, input: &Input) -> Answer {
-    let mut body: Map<String, Value> = input.parse()?;
-    let Some(kind) = body.get("type").and_then(Value::as_str).map(str::to_owned) else {
-        return Err(Problem::bad("type is needed, and what it names"));
-    };
-    if kind == "text" && body.get("text").and_then(|text| text.get("body")).and_then(Value::as_str).is_none()
-    {
-        return Err(Problem::bad("a text needs {\"text\": {\"body\": \"…\"}}"));
-    }
-    let at = match body.remove("timestamp") {
-        None | Some(Value::Null) => core.clock.now_ms(),
-        Some(given) => timestamp(&given)?,
-    };
-    let given_id = body.remove("id").and_then(|id| id.as_str().filter(|id| is_wamid(id)).map(str::to_owned));
-    for key in ["from", "from_user_id"] {
-        body.remove(key);
-    }
-    let id = {
-        let mut state = core.state();
-        let guest = find(&state, name)?;
-        let peer = state.guests.get(guest).map(|guest| guest.profile.peer().to_owned()).unwrap_or_default();
-        let id = given_id.unwrap_or_else(|| mint(Author::Guest, &peer));
-        media::complete(&state, &mut body);
-        let due = system_ms();
-        let message = Inbound {
-            id: id.clone(),
-            guest,
-            at,
-            due,
-            body,
-            read: AtomicBool::new(false),
-            told: AtomicBool::new(false),
-        };
-        // WhatsApp drops what a blocked guest writes: it neither arrives nor opens the window.
-        if state.profile.blocked.contains(&guest) {
-            return Ok(json!({"id": id}));
-        }
-        core.record(tag::INBOUND, &message);
-        let place = state.add_inbound(message);
-        core.queue(&mut state, Owner::Guest(guest), due, Event::Inbound(place));
-        id
-    };
-    core.flush()?;
-    Ok(json!({"id": id}))
-}
-
-/// Unix seconds, as a number or as the string that webhooks carry; in milliseconds.
-fn timestamp(given: &Value) -> Result<i64, Problem> {
-    let seconds = match given {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    };
-    seconds
-        .and_then(|seconds: i64| seconds.checked_mul(1_000))
-        .ok_or_else(|| Problem::bad("timestamp must be in Unix seconds"))
 }

@@ -6,6 +6,8 @@ mod ledger;
 mod media;
 mod settings;
 mod templates;
+mod wishes;
+mod writing;
 
 use std::sync::Arc;
 
@@ -82,14 +84,15 @@ pub(crate) async fn answer(core: &Arc<Core>, path: &[&str], mut request: Request
 
 fn route(core: &Arc<Core>, method: &str, path: &[&str], input: &Input) -> Answer {
     match (method, path) {
-        ("GET", ["account"]) => Ok(json!(core.account)),
+        ("GET", ["account"]) => Ok(settings::account(core)),
+        ("PUT", ["account"]) => settings::set_account(core, input),
         ("GET", ["numbers", id]) => settings::number(core, id),
         ("PUT", ["numbers", id]) => settings::set_number(core, id, input),
         ("GET", ["guests"]) => Ok(guests::list(core)),
         ("POST", ["guests"]) => guests::put(core, input),
         ("GET", ["guests", name]) => guests::get(core, &decoded(name)),
         ("GET", ["guests", name, "chat"]) => chat::chat(core, &decoded(name)),
-        ("POST", ["guests", name, "messages"]) => guests::write(core, &decoded(name), input),
+        ("POST", ["guests", name, deed]) => guest_deed(core, &decoded(name), deed, input),
         ("GET", ["messages"]) => ledger::list(core, input),
         ("DELETE", ["messages"]) => ledger::clear(core),
         ("GET", ["faults"]) => Ok(json!(core.state().faults)),
@@ -102,10 +105,25 @@ fn route(core: &Arc<Core>, method: &str, path: &[&str], input: &Input) -> Answer
         ("GET", ["review"]) => Ok(json!(core.state().reviews)),
         ("PUT", ["review"]) => templates::set_reviews(core, input),
         ("GET", ["webhooks"]) => Ok(settings::webhooks(core)),
-        (method, path) => {
-            Err(Problem::unknown(format!("there is no {method} /simulator/{}", path.join("/"))))
-        }
+        (method, path) => Err(no_route(method, path)),
     }
+}
+
+/// What a guest does with the phone.
+fn guest_deed(core: &Arc<Core>, name: &str, deed: &str, input: &Input) -> Answer {
+    match deed {
+        "messages" => writing::write(core, name, input),
+        "edit" => writing::edit(core, name, input),
+        "revoke" => writing::revoke(core, name, input),
+        "block" => wishes::block(core, name, input),
+        "marketing" => wishes::marketing(core, name, input),
+        "number" => wishes::number(core, name, input),
+        deed => Err(no_route("POST", &["guests", name, deed])),
+    }
+}
+
+fn no_route(method: &str, path: &[&str]) -> Problem {
+    Problem::unknown(format!("there is no {method} /simulator/{}", path.join("/")))
 }
 
 fn respond(answer: Answer) -> Response {

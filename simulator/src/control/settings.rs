@@ -6,11 +6,50 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Input, Problem};
-use crate::{core::Core, faults::Faults, restore::tag, webhooks};
+use crate::{
+    core::Core,
+    faults::{Faults, MediaFault},
+    restore::tag,
+    webhooks,
+};
 
+/// The longest access token.
+const TOKEN_LIMIT: usize = 512;
 /// Messages a second.
 const STANDARD: u32 = 80;
 const HIGH: u32 = 1_000;
+
+/// The account with its present access token.
+pub(super) fn account(core: &Core) -> Value {
+    let mut account = json!(core.account);
+    if let Some(token) = core.state().tokens.last() {
+        account["access_token"] = json!(token);
+    }
+    account
+}
+
+/// Rotates the access token: the one before is answered 190 from now on.
+pub(super) fn set_account(core: &Core, input: &Input) -> Answer {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        access_token: String,
+    }
+    let Body { access_token } = input.parse()?;
+    let fits = (1..=TOKEN_LIMIT).contains(&access_token.len());
+    if !fits || !access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Problem::bad(format!(
+            "access_token must be 1 to {TOKEN_LIMIT} visible ASCII characters"
+        )));
+    }
+    {
+        let mut state = core.state();
+        core.record(tag::TOKEN, &access_token);
+        state.tokens.push(access_token);
+    }
+    core.flush()?;
+    Ok(account(core))
+}
 
 pub(super) fn number(core: &Core, id: &str) -> Answer {
     if id != core.account.phone_number_id {
@@ -57,6 +96,9 @@ pub(super) fn set_number(core: &Arc<Core>, id: &str, input: &Input) -> Answer {
 
 /// Replaces the faults. They live in memory only: a restart is a way to be rid of them.
 pub(super) fn set_faults(core: &Core, faults: Faults) -> Answer {
+    if let Some(problem) = faults.media.as_ref().and_then(MediaFault::problem) {
+        return Err(Problem::bad(problem));
+    }
     core.state().faults = faults.clone();
     core.changed();
     Ok(json!(faults))

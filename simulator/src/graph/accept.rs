@@ -16,7 +16,7 @@ use crate::{
     clock::system_ms,
     core::Core,
     faults::Faults,
-    guests::{Profile, bsuid_for, digits, is_bsuid},
+    guests::{Profile, digits, is_bsuid},
     queue::{Event, Owner},
     restore::tag,
     state::{GuestId, Planned, Sent, State, Status},
@@ -79,10 +79,13 @@ impl Recipient {
             Self::UserId(_) => {
                 Err(GraphError::new(131_026, "Message undeliverable: nobody has this user ID"))
             }
+            Self::Phone { digits, .. } if state.left_names.contains(digits) => {
+                Err(GraphError::new(131_026, "Message undeliverable: the recipient is not on WhatsApp."))
+            }
             Self::Phone { digits, .. } => {
                 let profile = Profile {
                     phone: Some(digits.clone()),
-                    bsuid: Some(bsuid_for(&core.account.waba_id, digits)),
+                    bsuid: Some(state.fresh_bsuid(&core.account.waba_id, digits)),
                     on_whatsapp: true,
                     ..Profile::default()
                 };
@@ -123,9 +126,10 @@ pub(super) fn accept(core: &Arc<Core>, body: Map<String, Value>) -> Result<Accep
         Recipient::Phone { .. } => profile.any_wa_id().map(str::to_owned),
         Recipient::UserId(_) => None,
     };
-    let names: Vec<String> = [profile.phone.clone(), profile.bsuid.clone()].into_iter().flatten().collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let plan = plan(&mut state.faults, &names, now, content.is_reaction());
+    let own = Fate::of(profile, &content);
+    let names: Vec<&str> = profile.phone.iter().chain(&profile.bsuid).map(String::as_str).collect();
+    let fate = state.faults.take_fail_status(&names).map_or(own, Fate::Fails);
+    let plan = plan(&state.faults, fate, now);
     let sent = state.add_sent(Sent {
         id: id.clone(),
         guest,
@@ -138,6 +142,7 @@ pub(super) fn accept(core: &Arc<Core>, body: Map<String, Value>) -> Result<Accep
         opaque,
         accepted_at: now,
         plan,
+        unseen: own.is_unseen(),
         told: AtomicU8::new(0),
     });
     core.record(tag::SENT, sent.as_ref());
@@ -223,22 +228,51 @@ fn check_limits(state: &mut State, guest: GuestId, now: i64) -> Result<(), Graph
     Ok(())
 }
 
-/// The statuses that the message will reach, and when their webhooks go out. A reaction is told as sent,
-/// and nothing more.
-fn plan(faults: &mut Faults, names: &[&str], now: i64, reaction: bool) -> Vec<Planned> {
-    let delays = faults.status_delay_ms.unwrap_or_default();
-    let failure = faults.take_fail_status(names);
-    let steps = match failure {
-        Some(_) => vec![(Status::Failed, delays.sent)],
-        None if reaction => vec![(Status::Sent, delays.sent)],
-        None if faults.webhooks.skip_delivered => {
-            vec![(Status::Sent, delays.sent), (Status::Read, delays.read)]
+/// What becomes of an accepted message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Arrives,
+    /// A reaction is told as sent, and nothing more.
+    Reaction,
+    /// The guest has blocked the business: Meta tells nobody, and `sent` is the last that is heard.
+    Blocked,
+    /// This code comes by webhook instead of `sent`.
+    Fails(i64),
+}
+
+impl Fate {
+    fn of(guest: &Profile, content: &Content) -> Self {
+        if guest.blocks_business {
+            Self::Blocked
+        } else if guest.stopped_marketing && content.is_marketing() {
+            Self::Fails(131_050)
+        } else if content.is_reaction() {
+            Self::Reaction
+        } else {
+            Self::Arrives
         }
-        None => vec![
-            (Status::Sent, delays.sent),
-            (Status::Delivered, delays.delivered),
-            (Status::Read, delays.read),
-        ],
+    }
+
+    /// Whether the guest's phone never shows the message.
+    fn is_unseen(self) -> bool {
+        match self {
+            Self::Arrives | Self::Reaction => false,
+            Self::Blocked | Self::Fails(_) => true,
+        }
+    }
+}
+
+/// The statuses that the message will reach, and when their webhooks go out.
+fn plan(faults: &Faults, fate: Fate, now: i64) -> Vec<Planned> {
+    let delays = faults.status_delay_ms.unwrap_or_default();
+    let sent = (Status::Sent, delays.sent);
+    let (steps, failure) = match fate {
+        Fate::Fails(code) => (vec![(Status::Failed, delays.sent)], Some(code)),
+        Fate::Reaction | Fate::Blocked => (vec![sent], None),
+        Fate::Arrives if faults.webhooks.skip_delivered => (vec![sent, (Status::Read, delays.read)], None),
+        Fate::Arrives => {
+            (vec![sent, (Status::Delivered, delays.delivered), (Status::Read, delays.read)], None)
+        }
     };
     let machine = system_ms();
     let after = |start: i64, delay: u64| start.saturating_add(i64::try_from(delay).unwrap_or(i64::MAX));

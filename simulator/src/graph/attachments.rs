@@ -12,8 +12,8 @@ use sha2::Sha256;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
-use super::{Call, GraphError, authorise, error::respond, media::put_media, unknown};
-use crate::{clock::system_ms, core::Core, media::Media};
+use super::{Call, GraphError, authorise, error::respond, lies, media::put_media, unknown};
+use crate::{clock::system_ms, core::Core, faults::MediaFault, media::Media};
 
 /// How long a download's address works, on the machine's clock.
 const URL_SECONDS: i64 = 5 * 60;
@@ -43,14 +43,15 @@ pub(super) fn show(core: &Core, id: &str, call: &Call) -> Result<Response, Graph
         call.host,
         seal(core, id, until)
     );
+    let lie = core.state().faults.media.clone().filter(MediaFault::is_on).unwrap_or_default();
     Ok(respond(
         200,
         &json!({
             "messaging_product": "whatsapp",
             "url": url,
             "mime_type": media.mime_type,
-            "sha256": media.sha256,
-            "file_size": media.file_size,
+            "sha256": lie.sha256.unwrap_or(media.sha256),
+            "file_size": lie.file_size.unwrap_or(media.file_size),
             "id": id,
         }),
     ))
@@ -87,14 +88,19 @@ pub(crate) async fn download(core: &Arc<Core>, request: &Request) -> Response {
     let id = value("mid").unwrap_or_default();
     let until: i64 = value("ext").and_then(|ext| ext.parse().ok()).unwrap_or_default();
     let now = core.clock.now_ms();
-    let media = core.state().media.get(id).filter(|media| media.lives(now)).cloned();
-    match media {
-        Some(media)
-            if value("hash") == Some(seal(core, id, until).as_str()) && system_ms() < until * 1_000 =>
-        {
-            send_file(core, &media, request).await
-        }
-        Some(_) | None => StatusCode::NOT_FOUND.into(),
+    let genuine = value("hash") == Some(seal(core, id, until).as_str()) && system_ms() < until * 1_000;
+    let (media, fault) = {
+        let mut state = core.state();
+        let media = state.media.get(id).filter(|media| genuine && media.lives(now)).cloned();
+        // Looking at the headers uses no fault up.
+        let counts = media.is_some() && *request.method() == Method::GET;
+        (media, if counts { state.faults.take_media() } else { None })
+    };
+    let Some(media) = media else { return StatusCode::NOT_FOUND.into() };
+    let Some(fault) = fault else { return send_file(core, &media, request).await };
+    match lies::refusal(&fault) {
+        Some(refusal) => refusal,
+        None => lies::spoil(send_file(core, &media, request).await, &fault),
     }
 }
 

@@ -46,6 +46,12 @@ impl GraphError {
         }
     }
 
+    /// The token was right once, and another has taken its place.
+    pub(crate) fn token_replaced() -> Self {
+        let message = "Error validating access token: The session has been invalidated.";
+        Self { subcode: Some(460), message: Some(message.to_owned()), ..Self::new(190, "") }
+    }
+
     pub(crate) fn missing(parameter: &str) -> Self {
         Self::new(131_008, format!("Parameter '{parameter}' is mandatory"))
     }
@@ -150,7 +156,11 @@ fn messaging_entry(code: i64) -> (u16, &'static str, &'static str) {
         ),
         131_048 => (400, "Spam rate limit hit", "Too many messages blocked or flagged"),
         131_049 => (400, "Message not delivered to keep the ecosystem healthy", ""),
-        131_050 => (400, "User has stopped receiving marketing messages", ""),
+        131_050 => (
+            400,
+            "User has stopped marketing messages",
+            "Recipient stopped marketing messages from this business.",
+        ),
         131_051 => (400, "Unsupported message type", ""),
         131_052 => (400, "Media download error", ""),
         131_053 => (400, "Media upload error", ""),

@@ -6,6 +6,7 @@ mod attachments;
 mod blocking;
 mod content;
 mod error;
+mod lies;
 mod media;
 mod messages;
 mod profile;
@@ -113,8 +114,13 @@ fn authorise(core: &Core, request: &Request, in_query: Option<&str>) -> Result<(
         let (scheme, token) = value.split_once(' ')?;
         (scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("oauth")).then(|| token.trim())
     });
+    let state = core.state();
+    let present = state.tokens.last().unwrap_or(&core.account.access_token);
     match header.or(in_query) {
-        Some(token) if token == core.account.access_token => Ok(()),
+        Some(token) if token == present => Ok(()),
+        Some(token) if token == core.account.access_token || state.tokens.iter().any(|one| one == token) => {
+            Err(GraphError::token_replaced())
+        }
         Some(_) | None => Err(GraphError::new(190, "")),
     }
 }

@@ -1,13 +1,14 @@
-// What the guest answers with a tap: buttons, rows of a list, replies, reactions, places and files.
+// What the guest does with a message: taps, replies, reactions, edits, and deleting it.
 
-import { button, byId, call, make, picked, words, write } from "/basics.js";
+import { attempt, button, byId, deed, make, words } from "/basics.js";
 
 const EMOJI = ["👍", "❤️", "😂", "😮", "😢", "🙏"];
 // Where the guest is when asked: a walk away from the hotel.
 const HERE = { latitude: 32.0853, longitude: 34.7818, name: "My place" };
 
-// The message that the next text answers.
+// The message that the next text answers, or whose words it replaces.
 let replied = null;
+let edited = null;
 let refresh = () => {};
 
 // The page's own way to look again, for after an answer.
@@ -15,16 +16,14 @@ export function onAnswer(look) {
   refresh = look;
 }
 
-async function answer(message) {
-  const problem = byId("away");
-  try {
-    await write(message);
-    problem.hidden = true;
-  } catch {
-    problem.hidden = false;
-  }
+// Does what the guest asked for, and looks again. Answers whether it was done.
+export async function act(what) {
+  const done = await attempt(what);
   await refresh();
+  return done;
 }
+
+export const answer = (message) => act(() => deed("messages", message));
 
 const to = (line) => ({ context: { id: line.id } });
 
@@ -75,25 +74,66 @@ function rowOf(line, row) {
   return node;
 }
 
-export function startReply(line, author) {
-  replied = line;
-  byId("reply-who").textContent = author;
+function startBar(title, line) {
+  byId("reply-title").textContent = title;
   byId("reply-text").textContent = line.text;
   byId("replying").hidden = false;
   byId("text").focus();
 }
 
+export function startReply(line, author) {
+  stopReply();
+  replied = line;
+  startBar(`Replying to ${author}`, line);
+}
+
+export function startEdit(line) {
+  stopReply();
+  edited = line;
+  byId("text").value = line.content.body ?? line.content.caption;
+  startBar("Editing your message", line);
+}
+
 export function stopReply() {
+  // The words of an edit that is given up are not the next message.
+  if (edited) byId("text").value = "";
   replied = null;
+  edited = null;
   byId("replying").hidden = true;
 }
 
-// What a text is to be sent with; the next one answers nothing again.
+// What a message is to be sent with; the next one answers nothing again.
 export function takeReply() {
   const context = replied ? to(replied) : {};
   stopReply();
   return context;
 }
+
+// Sends the words that were written: as a new message, or in place of others.
+export async function say(body) {
+  if (edited) {
+    await deed("edit", { id: edited.id, text: body });
+    edited = null;
+  } else {
+    const context = replied ? to(replied) : {};
+    await deed("messages", { type: "text", text: { body }, ...context });
+  }
+  stopReply();
+}
+
+const eraser = byId("erase");
+let doomed = null;
+
+export function startErase(line) {
+  doomed = line.id;
+  byId("erase-text").textContent = line.text;
+  eraser.showModal();
+}
+
+byId("erase-form").addEventListener("submit", async () => {
+  await act(() => deed("revoke", { id: doomed }));
+  byId("text").focus();
+});
 
 const picker = byId("emoji");
 
@@ -110,39 +150,7 @@ export function startReaction(line) {
   picker.showModal();
 }
 
-const place = byId("place");
-
-byId("share-place").addEventListener("click", () => place.showModal());
-byId("place-form").addEventListener("submit", () => {
-  const fields = new FormData(byId("place-form"));
-  const location = { latitude: Number(fields.get("latitude")), longitude: Number(fields.get("longitude")) };
-  for (const key of ["name", "address"]) {
-    const value = fields.get(key).trim();
-    if (value) location[key] = value;
-  }
-  answer({ type: "location", location, ...takeReply() });
-});
-
-const KINDS = [["image/webp", "sticker"], ["image/", "image"], ["video/", "video"], ["audio/", "audio"]];
-
-byId("attach").addEventListener("click", () => byId("file").click());
-byId("file").addEventListener("change", async (event) => {
-  const file = event.target.files[0];
-  event.target.value = "";
-  if (!file || !picked()) return;
-  const problem = byId("refused");
-  try {
-    const { id } = await call("POST", "media?filename=" + encodeURIComponent(file.name), file);
-    const kind = KINDS.find(([start]) => file.type.startsWith(start))?.[1] || "document";
-    problem.hidden = true;
-    await answer({ type: kind, [kind]: { id }, ...takeReply() });
-  } catch (error) {
-    problem.textContent = error.message;
-    problem.hidden = false;
-  }
-});
-
 byId("stop-reply").addEventListener("click", stopReply);
-for (const dialog of [sheet, picker, place]) {
-  dialog.querySelector(".close").addEventListener("click", () => dialog.close());
+for (const dialog of document.querySelectorAll("dialog")) {
+  dialog.querySelector(".close")?.addEventListener("click", () => dialog.close());
 }

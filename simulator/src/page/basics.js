@@ -71,7 +71,19 @@ export async function call(method, path, body) {
   return answer;
 }
 
-// A message of the guest whose phone is open.
-export async function write(message) {
-  await call("POST", `guests/${encodeURIComponent(picked())}/messages`, message);
+// What the guest whose phone is open does: "messages", "edit", "block" …
+export const deed = (name, body) => call("POST", `guests/${encodeURIComponent(picked())}/${name}`, body);
+
+// Does it, and shows why it was refused, if it was. Answers whether it was done.
+export async function attempt(what) {
+  const refused = byId("refused");
+  try {
+    await what();
+    refused.hidden = true;
+    return true;
+  } catch (error) {
+    refused.textContent = error instanceof TypeError ? "The simulator does not answer." : error.message;
+    refused.hidden = false;
+    return false;
+  }
 }

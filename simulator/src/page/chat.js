@@ -1,13 +1,14 @@
 // The chat: bubbles, what they quote, and the reactions on them.
 
 import { button, byId, dayOf, icon, make, timeOf, words } from "/basics.js";
-import { answers, startReaction, startReply } from "/answers.js";
+import { answers, startEdit, startErase, startReaction, startReply } from "/answers.js";
 import { contentOf } from "/content.js";
 
 const chat = byId("chat");
 
 // What is on the screen, so that only what changed is drawn again: a screen reader hears new lines only.
 const shown = { chat: "", lines: new Map() };
+const GONE = "M12 3a9 9 0 1 0 .01 0M6 6l12 12";
 
 const TICKS = {
   accepted: ["M12 4v5l3 2M12 1a7 7 0 1 0 .01 0", "waiting"],
@@ -38,17 +39,44 @@ function tools(line) {
     button("tool", "Reply", () => startReply(line, author(line))),
     button("tool", "React", () => startReaction(line)),
   );
+  if (line.from !== "guest") return node;
+  if (line.type === "text" || line.content?.caption) node.append(button("tool", "Edit", () => startEdit(line)));
+  node.append(button("tool", "Delete", () => startErase(line)));
+  return node;
+}
+
+function foot(line) {
+  const node = make("div", "foot");
+  node.append(make("span", "hidden", author(line) + ","));
+  if (line.edited) node.append(make("span", "", "Edited"));
+  node.append(timeOf(line.at), ticks(line.status));
+  return node;
+}
+
+// What WhatsApp says of the guest, to the guest.
+function note({ content, text }) {
+  if (content?.type === "user_changed_number") return `You changed your number to +${content.wa_id}`;
+  return content?.type === "user_changed_user_id" ? "You have a new user id" : text;
+}
+
+// What stands where a message was.
+function trace(line) {
+  const node = make("li", "bubble mine deleted");
+  const text = make("div", "words");
+  text.append(icon(GONE, "0 0 24 24"), "You deleted this message");
+  node.append(text, foot(line));
+  node.dataset.status = line.status;
   return node;
 }
 
 function bubble(line, all) {
+  if (line.type === "system") return make("li", "day", note(line));
+  if (line.revoked) return trace(line);
   const mine = line.from === "guest";
   const node = make("li", mine ? "bubble mine" : "bubble");
   if (line.type === "sticker" && line.media) node.classList.add("bare");
   if (line.type === "template") node.append(make("div", "kind", "Template"));
-  const foot = make("div", "foot");
-  foot.append(make("span", "hidden", author(line) + ","), timeOf(line.at), ticks(line.status));
-  node.append(...quote(line, all), ...contentOf(line, answers), foot, make("div", "badges"), tools(line));
+  node.append(...quote(line, all), ...contentOf(line, answers), foot(line), make("div", "badges"), tools(line));
   node.dataset.status = line.status;
   return node;
 }
@@ -66,7 +94,8 @@ function reactionsIn(lines) {
 }
 
 function drawBadges(reactions) {
-  for (const [id, node] of shown.lines) {
+  for (const [id, { node }] of shown.lines) {
+    if (!node.querySelector(".badges")) continue;
     const sides = Object.entries(reactions.get(id) || {}).filter(([, emoji]) => emoji);
     const state = JSON.stringify(sides);
     const badges = node.querySelector(".badges");
@@ -82,6 +111,23 @@ function drawBadges(reactions) {
   }
 }
 
+function belongs({ type, content }, all) {
+  if (type === "reaction") return all.has(content?.message_id);
+  return (type === "edit" || type === "revoke") && all.has(content?.original_message_id);
+}
+
+// Of a message that stands there already only what is new: its ticks, or all of it where its words are.
+function redraw(known, line, shape, all) {
+  if (known.shape !== shape) {
+    const node = bubble(line, all);
+    known.node.replaceWith(node);
+    Object.assign(known, { node, shape });
+  } else if (known.node.dataset.status && known.node.dataset.status !== line.status) {
+    known.node.dataset.status = line.status;
+    known.node.querySelector(".ticks").replaceWith(ticks(line.status));
+  }
+}
+
 export function drawChat(answer) {
   const state = JSON.stringify(answer.data);
   if (state === shown.chat) return;
@@ -90,21 +136,19 @@ export function drawChat(answer) {
   const all = new Map(answer.data.map((line) => [line.id, line]));
   let day = shown.lines.size ? chat.dataset.day : "";
   for (const line of answer.data) {
+    // A reaction is a badge on the message it belongs to, and an edit is in its words.
+    if (belongs(line, all)) continue;
+    const shape = JSON.stringify([line.content, line.edited, line.revoked, all.get(line.context?.id)?.text]);
     const known = shown.lines.get(line.id);
     if (known) {
-      if (known.dataset.status !== line.status) {
-        known.dataset.status = line.status;
-        known.querySelector(".ticks").replaceWith(ticks(line.status));
-      }
+      redraw(known, line, shape, all);
       continue;
     }
-    // A reaction is a badge on the message it belongs to.
-    if (line.type === "reaction" && all.has(line.content?.message_id)) continue;
     const today = dayOf(line.at);
     if (today !== day) chat.append(make("li", "day", today));
     day = today;
     const node = bubble(line, all);
-    shown.lines.set(line.id, node);
+    shown.lines.set(line.id, { node, shape });
     chat.append(node);
   }
   drawBadges(reactionsIn(answer.data));

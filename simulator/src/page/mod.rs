@@ -8,7 +8,7 @@ use serde_json::json;
 
 /// Nothing is loaded from anywhere else, and nothing may be.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-                      img-src 'self' data:; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+                      img-src 'self' data: blob:; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
@@ -23,6 +23,8 @@ pub(crate) fn answer(method: &Method, path: &[&str]) -> Response {
         ["chat.js"] => (JS, include_str!("chat.js")),
         ["content.js"] => (JS, include_str!("content.js")),
         ["answers.js"] => (JS, include_str!("answers.js")),
+        ["sharing.js"] => (JS, include_str!("sharing.js")),
+        ["settings.js"] => (JS, include_str!("settings.js")),
         _ => return problem(StatusCode::NOT_FOUND, "there is nothing here; the guests' phones are at /"),
     };
     if !matches!(*method, Method::GET | Method::HEAD) {

@@ -1,8 +1,10 @@
 // The guests' phones. Asks the control API once a second; nothing here knows the business's side.
 
-import { byId, call, keyOf, make, nameOf, picked, timeOf, write } from "/basics.js";
-import { onAnswer, stopReply, takeReply } from "/answers.js";
+import { attempt, byId, call, keyOf, make, nameOf, picked, timeOf } from "/basics.js";
+import { onAnswer, say, stopReply } from "/answers.js";
 import { clearChat, drawChat, toEnd } from "/chat.js";
+import { drawSettings } from "/settings.js";
+import "/sharing.js";
 
 const app = byId("app");
 const list = byId("guests");
@@ -71,6 +73,7 @@ function drawWindow(answer) {
   byId("typing").hidden = !guest.typing;
   const owner = byId("owner");
   const known = nameOf(guest) === guest.phone ? [guest.phone] : [nameOf(guest), number];
+  if (guest.marketing === "stop") known.push("no marketing");
   if (owner.dataset.known === known.join()) return;
   owner.dataset.known = known.join();
   owner.replaceChildren("phone of ", ...known.flatMap((part, at) => [at ? " · " : "", make("bdi", "", part)]));
@@ -100,6 +103,7 @@ async function refresh() {
     drawGuests(guests);
     if (answer) {
       drawWindow(answer);
+      drawSettings(answer.guest);
       drawChat(answer);
     } else if (key) {
       location.hash = "";
@@ -114,13 +118,12 @@ async function send() {
   const body = text.value.trim();
   const key = picked();
   if (!body || !key) return;
-  text.value = "";
-  try {
-    await write({ type: "text", text: { body }, ...takeReply() });
-  } catch {
-    text.value = body;
-    byId("away").hidden = false;
-  }
+  const sent = await attempt(() => {
+    const sending = say(body);
+    text.value = "";
+    return sending;
+  });
+  if (!sent) text.value = body;
   await refresh();
   toEnd();
 }

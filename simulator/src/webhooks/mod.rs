@@ -7,5 +7,5 @@ mod sign;
 
 pub(crate) use batch::Part as BatchPart;
 pub(crate) use deliver::start;
-pub(crate) use payload::upgrade;
+pub(crate) use payload::{preference, upgrade};
 pub(crate) use sign::{escape, signature};

@@ -5,44 +5,82 @@ use serde_json::{Map, Value, json};
 use crate::{
     account::Account,
     graph::error_text,
-    guests::Profile,
+    guests::{Ids, Profile},
     queue::{Event, Notice},
     state::{Inbound, Pricing, Sent, State, Status},
 };
 
 /// The entry that tells this one update.
 pub(super) fn entry(account: &Account, state: &State, event: &Event) -> Option<Value> {
-    let (guest, key, update) = match event {
+    let mut value = metadata(account);
+    match event {
         Event::Status(sent, place) => {
             let profile = &state.guests.get(state.resolve(sent.guest))?.profile;
-            (profile, "statuses", status(profile, sent, *place)?)
+            let ids = profile.ids();
+            value["contacts"] = json!([contact(profile, &ids)]);
+            value["statuses"] = json!([status(&ids, sent, *place)?]);
         }
         Event::Inbound(place) => {
             let message = state.inbound.get(*place)?;
             let profile = &state.guests.get(state.resolve(message.guest))?.profile;
-            (profile, "messages", inbound(account, state, profile, message))
+            let ids = message.ids.clone().unwrap_or_else(|| profile.ids());
+            if !is_change_of_identity(message) {
+                value["contacts"] = json!([contact(profile, &ids)]);
+            }
+            value["messages"] = json!([inbound(account, state, &ids, message)]);
         }
         Event::Notice(place) => return Some(notice(account, state.notices.get(*place)?)),
-    };
-    let mut value = json!({
+    }
+    Some(json!({"id": account.waba_id, "changes": [{"value": value, "field": "messages"}]}))
+}
+
+fn metadata(account: &Account) -> Value {
+    json!({
         "messaging_product": "whatsapp",
         "metadata": {
             "display_phone_number": account.display_phone_number,
             "phone_number_id": account.phone_number_id,
         },
-        "contacts": [contact(guest)],
-    });
-    value[key] = json!([update]);
-    Some(json!({"id": account.waba_id, "changes": [{"value": value, "field": "messages"}]}))
+    })
 }
 
-/// A change of the account: it names no number id, and its entry has a time.
+/// A new number or user id is told without `contacts`: the name belongs to neither of the two.
+fn is_change_of_identity(message: &Inbound) -> bool {
+    let kind = message.body.get("system").and_then(|system| system.get("type")).and_then(Value::as_str);
+    matches!(kind, Some("user_changed_number" | "user_changed_user_id"))
+}
+
+/// A change of the account has a time at its entry, and what a guest wants has one of its own.
 fn notice(account: &Account, notice: &Notice) -> Value {
-    json!({
+    let mut entry = json!({
         "id": account.waba_id,
-        "time": notice.at.div_euclid(1_000),
         "changes": [{"value": notice.value, "field": notice.field}],
-    })
+    });
+    if notice.guest.is_none() {
+        entry["time"] = json!(notice.at.div_euclid(1_000));
+    }
+    entry
+}
+
+/// Field and value of the news that a guest stopped the business's marketing, or takes it again. `at` is
+/// in simulated Unix milliseconds; the webhook's timestamp is a number here, and a string everywhere else.
+pub(crate) fn preference(account: &Account, guest: &Profile, at: i64) -> (&'static str, Value) {
+    let choice = if guest.stopped_marketing { "stop" } else { "resume" };
+    let ids = guest.ids();
+    let mut preference = json!({
+        "detail": format!("User requested to {choice} marketing messages"),
+        "category": "marketing_messages",
+        "value": choice,
+        "timestamp": at.div_euclid(1_000),
+    });
+    match &ids.wa_id {
+        Some(wa_id) => preference["wa_id"] = json!(wa_id),
+        None => put(&mut preference, "user_id", ids.user_id.as_deref()),
+    }
+    let mut value = metadata(account);
+    value["contacts"] = json!([contact(guest, &ids)]);
+    value["user_preferences"] = json!([preference]);
+    ("user_preferences", value)
 }
 
 /// The whole body: each update is an entry of its own.
@@ -61,13 +99,13 @@ pub(crate) fn upgrade(account: &Account) -> (&'static str, Value) {
     ("phone_number_quality_update", value)
 }
 
-fn contact(guest: &Profile) -> Value {
+fn contact(guest: &Profile, ids: &Ids) -> Value {
     let mut contact = json!({"profile": {"name": guest.shown_name()}});
     if let Some(username) = &guest.username {
         contact["profile"]["username"] = json!(username);
     }
-    put(&mut contact, "wa_id", guest.shown_wa_id());
-    put(&mut contact, "user_id", guest.bsuid.as_deref());
+    put(&mut contact, "wa_id", ids.wa_id.as_deref());
+    put(&mut contact, "user_id", ids.user_id.as_deref());
     contact
 }
 
@@ -77,15 +115,15 @@ fn put(object: &mut Value, key: &str, text: Option<&str>) {
     }
 }
 
-fn status(guest: &Profile, sent: &Sent, place: usize) -> Option<Value> {
+fn status(ids: &Ids, sent: &Sent, place: usize) -> Option<Value> {
     let planned = sent.plan.get(place)?;
     let mut status = json!({
         "id": sent.id,
         "status": planned.status,
         "timestamp": seconds(planned.at),
     });
-    put(&mut status, "recipient_id", guest.shown_wa_id());
-    put(&mut status, "recipient_user_id", guest.bsuid.as_deref());
+    put(&mut status, "recipient_id", ids.wa_id.as_deref());
+    put(&mut status, "recipient_user_id", ids.user_id.as_deref());
     put(&mut status, "biz_opaque_callback_data", sent.opaque.as_deref());
     if tells_price(sent, planned.status) {
         status["pricing"] = pricing(&sent.pricing);
@@ -121,20 +159,22 @@ fn pricing(pricing: &Pricing) -> Value {
     })
 }
 
-fn inbound(account: &Account, state: &State, guest: &Profile, message: &Inbound) -> Value {
+fn inbound(account: &Account, state: &State, ids: &Ids, message: &Inbound) -> Value {
     let mut body: Map<String, Value> = message.body.clone();
-    if let Some(context) = body.get_mut("context").and_then(Value::as_object_mut) {
+    let context = body.get_mut("context").and_then(Value::as_object_mut);
+    // One without an id says something else: that the message was forwarded, say.
+    if let Some(context) = context.filter(|context| context.contains_key("id")) {
         // Guests quote themselves too.
         let quoted = context.get("id").and_then(Value::as_str);
         let own = quoted.is_some_and(|id| state.inbound_ids.contains_key(id));
-        let author = if own { guest.shown_wa_id() } else { Some(account.display_phone_number.as_str()) };
+        let author = if own { ids.wa_id.as_deref() } else { Some(account.display_phone_number.as_str()) };
         if let Some(author) = author {
             context.entry("from").or_insert_with(|| json!(author));
         }
     }
     let mut value = Value::Object(body);
-    put(&mut value, "from", guest.shown_wa_id());
-    put(&mut value, "from_user_id", guest.bsuid.as_deref());
+    put(&mut value, "from", ids.wa_id.as_deref());
+    put(&mut value, "from_user_id", ids.user_id.as_deref());
     value["id"] = json!(message.id);
     value["timestamp"] = seconds(message.at);
     value

@@ -145,6 +145,15 @@ pub fn done(answer: &wire::Done) -> Result<(), ProviderFailure> {
     }
 }
 
+/// The id of an object in a list.
+pub fn id(object: Value) -> Option<String> {
+    match &object["id"] {
+        Value::String(id) => Some(id.clone()),
+        Value::Number(id) => Some(id.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
 /// The one thing that an answer was for.
 pub fn told(what: Option<String>, name: &str) -> Result<String, ProviderFailure> {
     what.ok_or_else(|| ProviderFailure::Unreadable(format!("the answer has no {name}")))
@@ -181,6 +190,7 @@ impl From<account::Number> for NumberInfo {
         let throughput = if number.is_on_biz_app == Some(true) { Some(SHARED) } else { level };
         Self {
             display_phone_number: number.display_phone_number,
+            verified_name: number.verified_name,
             throughput,
             quality_rating: number.quality_rating,
         }

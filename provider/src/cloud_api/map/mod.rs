@@ -2,5 +2,6 @@
 
 pub mod answer;
 mod components;
+pub mod inbound;
 pub mod send;
 pub mod template;

@@ -82,7 +82,9 @@ fn body(message: &Outbound) -> Result<wire::Body<'_>, Unsendable> {
             },
         },
         Content::Template(template) => wire::Body::Template { template: components::of(template, source)? },
-        Content::Unsupported(_) => return Err(Unsendable::Kind),
+        Content::Reply(_) | Content::Order(_) | Content::Notice(_) | Content::Unsupported(_) => {
+            return Err(Unsendable::Kind);
+        }
     })
 }
 

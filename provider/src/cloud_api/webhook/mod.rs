@@ -1,13 +1,12 @@
 //! Webhooks into [`Change`]s. Every level is read on its own, so that what is broken in one place
 //! is an error in that place only.
 
+mod message;
+mod preference;
 mod template;
 
-use bellhop_domain::content::{Text, Unsupported};
-use bellhop_domain::inbound::{
-    Change, DeliveryStatus, InboundKind, InboundMessage, Item, Sender, StatusUpdate, Unreadable,
-};
-use bellhop_domain::{Content, PhoneNumber};
+use bellhop_domain::inbound::{Change, DeliveryStatus, Item, Sender, StatusUpdate, Unreadable};
+use bellhop_domain::pricing::Pricing;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
@@ -60,6 +59,8 @@ fn change(waba_id: String, time: Option<i64>, raw: Value) -> Change {
             let contacts = value.contacts.unwrap_or_default();
             let items = if field == MESSAGES {
                 items(&raw["value"], &contacts)
+            } else if field == preference::FIELD {
+                preference::read(&raw["value"], &contacts)
             } else {
                 // All other fields concern the account; of these only templates are acted upon.
                 vec![template::read(&field, &raw["value"]).unwrap_or(Ok(Item::Kept))]
@@ -72,7 +73,7 @@ fn change(waba_id: String, time: Option<i64>, raw: Value) -> Change {
 
 fn items(value: &Value, contacts: &[wire::Contact]) -> Vec<Result<Item, Unreadable>> {
     let mut items = Vec::new();
-    read_list(value, "messages", &mut items, |item| message(item, contacts));
+    read_list(value, "messages", &mut items, |item| message::read(item, contacts));
     read_list(value, "statuses", &mut items, |item| status(item, contacts));
     if items.is_empty() {
         // Only `errors` of the account, echoes of the business's own app, or something new.
@@ -96,49 +97,8 @@ fn read_list(
     }
 }
 
-fn message(item: &Value, contacts: &[wire::Contact]) -> Result<Item, Unreadable> {
-    let what = format!("the message {}", item["id"].as_str().unwrap_or("without an id"));
-    let bad = |why: &str| unreadable(&what, why);
-    let message = wire::Message::deserialize(item).map_err(|_| bad("it is not an object"))?;
-    if message.group_id.is_some() {
-        return Ok(Item::Kept);
-    }
-    let wamid = message.id.clone().ok_or_else(|| bad("it has no id"))?;
-    let word = message.kind.clone().ok_or_else(|| bad("it has no type"))?;
-    let from = sender(&message, contacts);
-    // Digits alone are nobody: such a sender could be neither found again nor answered.
-    let is_number = from.wa_id.as_deref().is_some_and(|wa_id| PhoneNumber::from_wa_id(wa_id).is_ok());
-    if !is_number && from.bsuid.is_none() {
-        return Err(bad("it names no sender"));
-    }
-    let timestamp = time(message.timestamp).ok_or_else(|| bad("its timestamp is not one"))?;
-    let kind = kind(&word);
-    let content = if word == "text" {
-        // Whatever the guest wrote is shown as it is: the limits for texts are those of sending.
-        Content::Text(Text::new(message.text.ok_or_else(|| bad("it has no text.body"))?.body))
-    } else {
-        Content::Unsupported(Unsupported { original_type: word, payload: item.clone() })
-    };
-    let reply_to = message.context.and_then(|context| context.id);
-    Ok(Item::Message(InboundMessage { wamid, from, timestamp, kind, content, reply_to }))
-}
-
-/// Only what a guest writes, sends or taps is a message. Meta does not say whether anything else
-/// opens the window; to take a closed one for open would cost a refused send.
-fn kind(word: &str) -> InboundKind {
-    match word {
-        "text" | "image" | "video" | "audio" | "document" | "sticker" | "location" | "contacts"
-        | "interactive" | "button" | "order" => InboundKind::Message,
-        "reaction" => InboundKind::Reaction,
-        "system" => InboundKind::System,
-        // `unsupported`, `unknown`, `errors`, `edit`, `revoke`, and kinds yet to come.
-        _ => InboundKind::Unsupported,
-    }
-}
-
-fn sender(message: &wire::Message, contacts: &[wire::Contact]) -> Sender {
-    let wa_id = message.from.as_deref().and_then(digits);
-    let bsuid = message.from_user_id.clone();
+/// Somebody whom an item names, with what the contacts beside it add.
+fn person(wa_id: Option<String>, bsuid: Option<String>, contacts: &[wire::Contact]) -> Sender {
     let Some(contact) = contact(contacts, wa_id.as_deref(), bsuid.as_deref()) else {
         return Sender { wa_id, bsuid, username: None, name: None };
     };
@@ -201,7 +161,13 @@ fn status(item: &Value, contacts: &[wire::Contact]) -> Result<Item, Unreadable> 
         wa_id,
         bsuid,
         error,
+        pricing: status.pricing.and_then(pricing),
     }))
+}
+
+fn pricing(stated: wire::Pricing) -> Option<Pricing> {
+    let wire::Pricing { billable, pricing_model, kind, category } = stated;
+    Pricing::of(billable, pricing_model, kind, category)
 }
 
 /// `None` for words that say nothing of a message's way: `deleted` and `warning` of the old

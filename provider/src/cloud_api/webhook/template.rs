@@ -14,7 +14,7 @@ pub(super) fn read(field: &str, value: &Value) -> Option<Result<Item, Unreadable
         "template_category_update" => category,
         "message_template_quality_update" => quality,
         "message_template_components_update" => components,
-        // Phone numbers, the account, guests' preferences, and what is yet to come.
+        // Phone numbers, the account, and what is yet to come.
         _ => return None,
     };
     Some(news(value, change))

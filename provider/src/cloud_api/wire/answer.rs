@@ -64,6 +64,21 @@ pub struct Uploaded {
     pub id: Option<String>,
 }
 
+/// Where a file is, for five minutes, and what it is.
+#[derive(Deserialize)]
+pub struct FileAddress {
+    #[serde(default, deserialize_with = "text")]
+    pub url: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub mime_type: Option<String>,
+    /// Base64 or hexadecimal.
+    #[serde(default, deserialize_with = "text")]
+    pub sha256: Option<String>,
+    /// A text in Meta's specification, a number elsewhere.
+    #[serde(default, deserialize_with = "integer")]
+    pub file_size: Option<i64>,
+}
+
 /// The end of a resumable upload.
 #[derive(Deserialize)]
 pub struct Handle {

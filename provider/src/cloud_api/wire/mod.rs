@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod answer;
+pub mod inbound;
 pub mod send;
 pub mod template;
 pub mod webhook;

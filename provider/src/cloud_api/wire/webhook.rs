@@ -39,40 +39,6 @@ pub struct Profile {
 }
 
 #[derive(Deserialize)]
-pub struct Message {
-    /// Absent when the guest hides the number.
-    #[serde(default, deserialize_with = "text")]
-    pub from: Option<String>,
-    #[serde(default, deserialize_with = "text")]
-    pub from_user_id: Option<String>,
-    #[serde(default, deserialize_with = "text")]
-    pub id: Option<String>,
-    /// Unix seconds, as a text.
-    #[serde(default, deserialize_with = "integer")]
-    pub timestamp: Option<i64>,
-    #[serde(rename = "type", default, deserialize_with = "text")]
-    pub kind: Option<String>,
-    #[serde(default, deserialize_with = "optional")]
-    pub text: Option<MessageText>,
-    #[serde(default, deserialize_with = "optional")]
-    pub context: Option<Context>,
-    #[serde(default, deserialize_with = "text")]
-    pub group_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub struct MessageText {
-    pub body: String,
-}
-
-#[derive(Deserialize)]
-pub struct Context {
-    /// Absent when the context only tells that the message was forwarded.
-    #[serde(default, deserialize_with = "text")]
-    pub id: Option<String>,
-}
-
-#[derive(Deserialize)]
 pub struct Status {
     #[serde(default, deserialize_with = "text")]
     pub id: Option<String>,
@@ -90,6 +56,21 @@ pub struct Status {
     pub biz_opaque_callback_data: Option<String>,
     #[serde(default, deserialize_with = "optional")]
     pub errors: Option<Vec<StatusError>>,
+    #[serde(default, deserialize_with = "optional")]
+    pub pricing: Option<Pricing>,
+}
+
+#[derive(Deserialize)]
+pub struct Pricing {
+    #[serde(default, deserialize_with = "optional")]
+    pub billable: Option<bool>,
+    #[serde(default, deserialize_with = "text")]
+    pub pricing_model: Option<String>,
+    /// `pricing_type` in older versions.
+    #[serde(rename = "type", alias = "pricing_type", default, deserialize_with = "text")]
+    pub kind: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub category: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -102,6 +83,26 @@ pub struct StatusError {
     pub message: Option<String>,
     #[serde(default)]
     pub error_data: Value,
+}
+
+/// An entry of `value.user_preferences`.
+#[derive(Deserialize)]
+pub struct UserPreference {
+    /// Absent when the guest hides the number.
+    #[serde(default, deserialize_with = "text")]
+    pub wa_id: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub user_id: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub detail: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub category: Option<String>,
+    /// `stop`, `resume`, `signup`.
+    #[serde(default, deserialize_with = "text")]
+    pub value: Option<String>,
+    /// Unix seconds, as a number.
+    #[serde(default, deserialize_with = "integer")]
+    pub timestamp: Option<i64>,
 }
 
 /// `value` of all changes that tell of a template; each field has a part of it.

@@ -65,6 +65,10 @@ impl Content {
         Pricing { billable: !free, kind: kind.to_owned(), category }
     }
 
+    pub(super) fn is_marketing(&self) -> bool {
+        self.template_category.as_deref().is_some_and(|category| category.eq_ignore_ascii_case("MARKETING"))
+    }
+
     pub(super) fn is_reaction(&self) -> bool {
         self.kind == "reaction"
     }
