@@ -8,8 +8,9 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
-use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::calendar::Span;
 use super::count::{Day, Part};
@@ -37,11 +38,11 @@ impl Part {
         }
     }
 
-    fn of(row: &analytics_number::Model) -> Self {
-        match row.facet {
+    fn of(facet: GroupBy, name: String, language: String) -> Self {
+        match facet {
             GroupBy::Day => Self::Day,
-            GroupBy::Template => Self::Template(row.name.clone(), row.language.clone()),
-            GroupBy::Staff => Self::Staff(row.name.clone()),
+            GroupBy::Template => Self::Template(name, language),
+            GroupBy::Staff => Self::Staff(name),
         }
     }
 }
@@ -82,16 +83,21 @@ pub(super) async fn numbers(
     (from, to): (NaiveDate, NaiveDate),
 ) -> Result<Vec<(NaiveDate, Part, Numbers)>> {
     use analytics_number::Column;
-    let rows = analytics_number::Entity::find()
+    // As text: a year by templates is thousands of rows, and a tree of each would cost more than the numbers.
+    let rows: Vec<(NaiveDate, String, String, String)> = analytics_number::Entity::find()
+        .select_only()
+        .columns([Column::Day, Column::Name, Column::Language])
+        .column_as(Expr::col(Column::Numbers).cast_as("text"), "numbers")
         .filter(Column::PropertyId.eq(property))
         .filter(Column::Facet.eq(facet))
         .filter(Column::Day.gte(from))
         .filter(Column::Day.lte(to))
+        .into_tuple()
         .all(db)
         .await?;
-    let read = |row: analytics_number::Model| {
-        let numbers = Numbers::deserialize(&row.numbers).map_err(|error| DbErr::Json(error.to_string()))?;
-        Ok((row.day, Part::of(&row), numbers))
+    let read = |(day, name, language, numbers): (NaiveDate, String, String, String)| {
+        let numbers = serde_json::from_str(&numbers).map_err(|error| DbErr::Json(error.to_string()))?;
+        Ok((day, Part::of(facet, name, language), numbers))
     };
     rows.into_iter().map(read).collect()
 }
@@ -158,12 +164,20 @@ async fn write(tx: &DatabaseTransaction, property: PropertyId, on: NaiveDate, da
     for some in parts.chunks(PARTS) {
         let rows = some.iter().map(|(part, numbers)| {
             let (name, language) = part.key();
-            let numbers = serde_json::to_value(numbers).unwrap_or_default();
-            [part.facet().as_str().into(), name.into(), language.into(), numbers.into()]
+            [part.facet().as_str().into(), name.into(), language.into(), lean(numbers).into()]
         });
         let sql = "INSERT INTO analytics_numbers (property_id, facet, day, name, language, numbers) \
                    SELECT {0}, facet, {1}, name, language, numbers FROM v";
         Rows::new(columns, rows).run(tx, sql, [property.into(), on.into()]).await?;
     }
     Ok(())
+}
+
+/// Without what did not happen, which is most of it.
+fn lean(numbers: &Numbers) -> Value {
+    let mut all = serde_json::to_value(numbers).unwrap_or_default();
+    if let Some(fields) = all.as_object_mut() {
+        fields.retain(|_, value| *value != json!(0) && *value != json!({}));
+    }
+    all
 }
