@@ -48,6 +48,17 @@ pub enum Item {
     Kept,
 }
 
+impl Item {
+    /// The guest who did it, and when, by the provider's clock.
+    pub fn sender(&self) -> Option<(&Sender, DateTime<Utc>)> {
+        match self {
+            Self::Message(message) => Some((&message.from, message.timestamp)),
+            Self::Preference(preference) => Some((&preference.from, preference.timestamp)),
+            Self::Revision(_) | Self::Status(_) | Self::Template(_) | Self::Kept => None,
+        }
+    }
+}
+
 /// What kind of inbound item it is, as far as the window is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InboundKind {

@@ -129,3 +129,43 @@ async fn a_number_a_user_id_and_both_are_one_guest_in_every_order_of_arrival() {
     assert_eq!(all["data"].as_array().map(Vec::len), Some(7), "{all}");
     hotel.close().await;
 }
+
+#[tokio::test]
+async fn webhooks_about_the_same_guests_in_other_orders_do_not_wait_for_each_other() {
+    let hotel = Hotel::open().await;
+    let account = bellhop_simulator::well_known(1);
+    let guests: Vec<String> = (0..10).map(|n| format!("14155559{n:03}")).collect();
+    // The first round makes the guests, the others find them.
+    for round in 0..6 {
+        let bodies: Vec<Value> = (0..8)
+            .map(|n| {
+                let mut order = guests.clone();
+                order.rotate_left(n);
+                if n % 2 == 1 {
+                    order.reverse();
+                }
+                let one = |wa_id: &String| {
+                    let wamid = format!("wamid.{round}.{n}.{wa_id}");
+                    inbound(&Inbound { wa_id: Some(wa_id), wamid: &wamid, ..Inbound::of(1) })
+                };
+                let of = "/entry/0/changes/0/value/messages/0";
+                let messages: Vec<Value> =
+                    order.iter().map(|wa_id| one(wa_id).pointer(of).unwrap().clone()).collect();
+                let mut body = one(&order[0]);
+                body["entry"][0]["changes"][0]["value"]["messages"] = json!(messages);
+                body
+            })
+            .collect();
+        let all = bodies.iter().map(|body| deliver(&hotel, body, Some(&account.app_secret)));
+        for status in futures_util::future::join_all(all).await {
+            assert_eq!(status, 200, "round {round}");
+        }
+    }
+    for wa_id in &guests {
+        let listed = hotel.staff.get(&format!("/conversations?guest_phone=%2B{wa_id}")).await.expect(200);
+        let id = listed["data"][0]["conversation_id"].as_str().unwrap();
+        let detail = hotel.staff.get(&format!("/conversations/{id}?limit=100")).await.expect(200);
+        assert_eq!(detail["messages"].as_array().map(Vec::len), Some(48), "{wa_id}");
+    }
+    hotel.close().await;
+}

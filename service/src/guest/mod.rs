@@ -37,7 +37,7 @@ pub use list::GuestFilter;
 pub(crate) use addresses::{Learned, identifiers_of};
 pub(crate) use facts::{event_facts, file_conversations, refresh};
 pub(crate) use list::read_language;
-pub(crate) use moved::follow_move;
+pub(crate) use moved::{follow_move, lock_all};
 
 /// A guest with all present identifiers and what is known about the person: of several sources, the word
 /// of the best (`bellhop_domain::profile`).

@@ -77,7 +77,7 @@ pub(crate) async fn follow_move(
     at: DateTime<Utc>,
 ) -> Result<GuestId> {
     let new = Sender { wa_id: new.wa_id.clone(), bsuid: new.bsuid.clone(), ..Sender::default() };
-    lock_all(tx, scope, &[old, &new], at).await?;
+    lock_all(tx, scope, &[(old, at), (&new, at)]).await?;
     let mut guest = identity::learn(tx, scope, old, at).await?;
     leave(tx, scope, guest, (old, &new), at).await?;
     let facts = Facts::find(tx, scope, &new, at).await?;
@@ -103,15 +103,14 @@ pub(crate) async fn follow_move(
 }
 
 /// Locks everybody who may be concerned, in the order of their ids, as everybody locks them.
-async fn lock_all(
+pub(crate) async fn lock_all(
     tx: &DatabaseTransaction,
     scope: Scope,
-    senders: &[&Sender],
-    at: DateTime<Utc>,
+    senders: &[(&Sender, DateTime<Utc>)],
 ) -> Result<()> {
     let mut all = Vec::new();
-    for sender in senders {
-        let facts = Facts::find(tx, scope, sender, at).await?;
+    for (sender, at) in senders {
+        let facts = Facts::find(tx, scope, sender, *at).await?;
         all.extend([facts.by_bsuid(), facts.by_number(), facts.left_by].into_iter().flatten());
     }
     all.sort_unstable();

@@ -26,7 +26,7 @@ use crate::connection::OpenConnection;
 use crate::error::{Error, Result};
 use crate::event::Scope;
 use crate::failpoint;
-use crate::guest::Learned;
+use crate::guest::{self, Learned};
 use crate::numbers;
 use crate::template;
 
@@ -164,11 +164,12 @@ impl App {
         &self,
         tx: &DatabaseTransaction,
         (connection, scope): (&OpenConnection, Scope),
-        items: Vec<Item>,
+        mut items: Vec<Item>,
         (numbers, time): (&[ConnectionId], Option<i64>),
     ) -> Result<AfterCommit> {
         let mut after = AfterCommit::default();
         status::hold_guests(tx, items.iter().filter_map(|item| status::of(connection, item))).await?;
+        hold_senders(tx, scope, &mut items).await?;
         for item in items {
             match item {
                 Item::Message(message) => {
@@ -316,6 +317,20 @@ async fn keep(tx: &DatabaseTransaction, row: webhook_change::ActiveModel) -> Res
         .to_owned();
     let kept = webhook_change::Entity::insert(row).on_conflict(again).exec_without_returning(tx).await?;
     Ok(kept == 1)
+}
+
+/// Locks the guests of a change that is about several. Two changes about the same ones must not wait for each
+/// other: the known ones are locked in their order, and new ones are made in the order of what is told of them.
+async fn hold_senders(tx: &DatabaseTransaction, scope: Scope, items: &mut [Item]) -> Result<()> {
+    // What one guest did stays in its order.
+    items.sort_by_cached_key(|item| {
+        item.sender().map(|(sender, _)| (sender.wa_id.clone(), sender.bsuid.clone()))
+    });
+    let senders: Vec<_> = items.iter().filter_map(Item::sender).collect();
+    if senders.len() > 1 {
+        guest::lock_all(tx, scope, &senders).await?;
+    }
+    Ok(())
 }
 
 fn split(items: Vec<std::result::Result<Item, Unreadable>>) -> (Vec<Item>, Vec<Unreadable>) {
