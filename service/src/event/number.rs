@@ -101,7 +101,14 @@ impl App {
     }
 
     async fn number_all(&self, property: PropertyId) -> Result<()> {
-        while in_time(self.number_group(property)).await? == GROUP {}
+        let mut full = 0;
+        while in_time(self.number_group(property)).await? == GROUP {
+            full += 1;
+            if full == 1 {
+                // A table believed to be small would be sorted for each group.
+                self.count_again(&["events"]);
+            }
+        }
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The event log and the live feed.
 
+mod cost;
 mod log;
 mod resume;
 mod schemas;

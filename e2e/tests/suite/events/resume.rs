@@ -3,9 +3,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use bellhop_domain::rights::Role;
 use bellhop_e2e::stream::EventStream;
 use bellhop_e2e::{Api, Hotel, PATIENCE};
-use sea_orm::{DatabaseConnection, Value};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Value};
 
 use super::{database, latest, property, until_numbered, write, written};
 
@@ -147,11 +148,34 @@ async fn streams_end_at_once_when_the_server_stops() {
 }
 
 #[tokio::test]
+async fn a_stream_ends_within_a_minute_of_its_token() {
+    let hotel = Hotel::open().await;
+    let mut stream = EventStream::open(&hotel.staff, "?types=batch_accepted", None).await;
+    stream.next().await.unwrap();
+    let mut other = EventStream::open(&hotel.admin, "?types=batch_accepted", None).await;
+    other.next().await.unwrap();
+    let beside = database(&hotel.settings, 1).await;
+    let revoke = "UPDATE api_tokens SET revoked_at = created_at WHERE role = 'staff'";
+    beside.execute_unprepared(revoke).await.unwrap();
+    assert!(stream.within(PATIENCE).await.expect("it ends").is_none());
+    assert_eq!(hotel.staff.get("/events").await.refused(401), "UNAUTHENTICATED");
+    assert!(other.within(Duration::from_secs(1)).await.is_err(), "the other goes on");
+    hotel.close().await;
+}
+
+#[tokio::test]
 async fn who_may_not_read_events_gets_no_stream() {
     let hotel = Hotel::open().await;
     let nobody = Api::new(&hotel.staff.base, "bhk_nonsense");
     for path in ["/events", "/events/stream"] {
         assert_eq!(nobody.get(path).await.refused(401), "UNAUTHENTICATED");
+    }
+    let property = hotel.staff.get("/events?limit=1").await.expect(200)["data"][0]["property_id"].clone();
+    let property = property.as_str().unwrap().parse().unwrap();
+    let partner = hotel.running.app().issue_token(property, Role::Partner, "pms").await.unwrap();
+    let partner = Api::new(&hotel.staff.base, partner.expose());
+    for path in ["/events", "/events/stream"] {
+        assert_eq!(partner.get(path).await.refused(403), "FORBIDDEN");
     }
     let last = latest(&hotel).await;
     let refused = EventStream::try_open(&hotel.staff, "", Some(&(last + 1_000).to_string())).await;
