@@ -18,8 +18,12 @@ mod deadline;
 mod docs;
 mod envelope;
 mod errors;
+mod event;
+mod event_data;
+mod events;
 mod export;
 mod failure;
+mod feed;
 mod guest_import;
 mod guests;
 mod health;
@@ -46,6 +50,7 @@ mod templates;
 mod types;
 mod upload;
 mod webhook;
+mod webhooks;
 mod yaml;
 
 use std::sync::Arc;
@@ -98,6 +103,8 @@ enum Tag {
     Property,
     /// The hotel's WhatsApp numbers
     Connections,
+    /// What happens in the hotel, as a log and as it goes on
+    Events,
     /// The way in from WhatsApp
     Webhook,
     /// Every code of the error envelope
@@ -118,11 +125,12 @@ type Resources = (
     consent::ConsentApi,
     property::PropertyApi,
     connections::Connections,
+    events::Events,
     webhook::Webhook,
     errors::Errors,
 );
 
-fn service() -> OpenApiService<Resources, ()> {
+fn service() -> OpenApiService<Resources, webhooks::Told> {
     let resources = (
         sending::Sending,
         messages::Messages,
@@ -137,10 +145,12 @@ fn service() -> OpenApiService<Resources, ()> {
         consent::ConsentApi,
         property::PropertyApi,
         connections::Connections,
+        events::Events,
         webhook::Webhook,
         errors::Errors,
     );
     OpenApiService::new(resources, "Bellhop", env!("CARGO_PKG_VERSION"))
+        .webhooks()
         .description(openapi::DESCRIPTION)
         .url_prefix(BASE_PATH)
 }

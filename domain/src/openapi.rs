@@ -116,6 +116,7 @@ use crate::connection::{CallbackState, ConnectionStatus};
 use crate::consent::{ConsentKind, ConsentSource, ConsentState};
 use crate::content::{ButtonKind, NoticeKind, ReplyKind};
 use crate::conversation::{ConversationStatus, Direction};
+use crate::event::EventType;
 use crate::media::{ArrivalStatus, MediaKind};
 use crate::settings::InDoubtPolicy;
 use crate::stay::{StayOutcome, StayStatus};
@@ -124,6 +125,7 @@ use crate::webhook::ChangeOutcome;
 use crate::window::WindowState;
 
 enum_types!(
+    EventType,
     GroupBy,
     ButtonKind,
     WindowState,

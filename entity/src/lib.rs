@@ -12,6 +12,7 @@ pub mod connection;
 pub mod consent_change;
 pub mod conversation;
 pub mod event;
+pub mod event_log;
 pub mod guest;
 pub mod guest_consent;
 pub mod guest_identifier;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use bellhop_domain::ports::{Cipher, Queue, RateLimiter, WindowStore};
+use bellhop_domain::ports::{Cipher, Queue, RateLimiter, Wake, WindowStore};
 use bellhop_provider::{CloudApi, cloud_api};
 use bellhop_service::keys::{KeyCheck, Rotated};
 use bellhop_service::{App, Config, Database, Ports};
@@ -15,6 +15,8 @@ use crate::queue::rabbitmq::RabbitQueue;
 use crate::rate_limit::in_memory::InMemoryRateLimiter;
 use crate::rate_limit::redis::RedisRateLimiter;
 use crate::settings::Settings;
+use crate::wake::in_process::InProcessWake;
+use crate::wake::redis::RedisWake;
 use crate::window::in_memory::InMemoryWindows;
 use crate::window::redis::RedisWindows;
 use crate::{database, metrics};
@@ -85,6 +87,7 @@ async fn wire(settings: &Settings, public_url: &str, clock: MovableClock) -> any
         media: Arc::new(settings.media.open(&settings.s3)?),
         cipher: cipher(settings)?,
         clock: Arc::new(clock),
+        wake: wake(settings)?,
     };
     let config = Config {
         lease: settings.send_lease,
@@ -120,6 +123,15 @@ fn limiter(settings: &Settings) -> anyhow::Result<Arc<dyn RateLimiter>> {
                 .context("BELLHOP_REDIS_URL cannot be used")?,
         ),
         None => Arc::new(InMemoryRateLimiter::new()),
+    })
+}
+
+fn wake(settings: &Settings) -> anyhow::Result<Arc<dyn Wake>> {
+    Ok(match &settings.redis_url {
+        Some(url) => Arc::new(
+            RedisWake::connect(url, &settings.queue_prefix).context("BELLHOP_REDIS_URL cannot be used")?,
+        ),
+        None => Arc::new(InProcessWake::default()),
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bellhop_domain::consent::StopWords;
-use bellhop_domain::ports::{Cipher, Clock, MediaStore, Provider, Queue, RateLimiter, WindowStore};
+use bellhop_domain::ports::{Cipher, Clock, MediaStore, Provider, Queue, RateLimiter, Wake, WindowStore};
 use bellhop_domain::{ConnectionId, Secret};
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
@@ -16,6 +16,7 @@ use crate::batch::{Exposure, Recorder, Room};
 use crate::connection::{ConnectionCache, News};
 use crate::db::Database;
 use crate::error::Result;
+use crate::event::Feeds;
 use crate::ingest::Statuses;
 use crate::media::{Fetches, HandOvers};
 
@@ -32,6 +33,8 @@ pub struct Ports {
     pub media: Arc<dyn MediaStore>,
     pub cipher: Arc<dyn Cipher>,
     pub clock: Arc<dyn Clock>,
+    /// News of event logs.
+    pub wake: Arc<dyn Wake>,
 }
 
 /// How long things may take, and what else is the same for every hotel.
@@ -77,6 +80,8 @@ pub struct Inner {
     pub(crate) room: Room,
     /// Woken when hints about chunks are due before their time.
     pub(crate) wake: Notify,
+    /// Who follows event logs.
+    pub(crate) feeds: Feeds,
     /// Attempts that this process has under way.
     pub(crate) tasks: TaskTracker,
     ready: AtomicBool,
@@ -104,6 +109,7 @@ impl App {
             fetches: Fetches::default(),
             room: Room::default(),
             wake: Notify::new(),
+            feeds: Feeds::default(),
             tasks: TaskTracker::new(),
             ready: AtomicBool::new(true),
         }))
@@ -133,6 +139,7 @@ impl App {
     /// Waits for the attempts under way, at most `grace`. What is cut off is taken over by its
     /// lease, as after a crash.
     pub async fn finish(&self, grace: Duration) {
+        self.end_feeds();
         self.tasks.close();
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
             tracing::warn!(

@@ -14,7 +14,7 @@ pub mod conversation;
 mod db;
 pub mod dispatch;
 pub mod error;
-mod event;
+pub mod event;
 pub mod failpoint;
 pub mod failure;
 pub mod fleet;

@@ -16,6 +16,7 @@ use bellhop_domain::ports::{
 use bellhop_domain::rights::Role;
 use bellhop_domain::{ConnectionId, ConversationId, PropertyId, Secret};
 use bellhop_infra::media::{MediaPlace, Objects, S3};
+use bellhop_infra::wake::in_process::InProcessWake;
 use bellhop_migration::{Migrator, MigratorTrait};
 use bellhop_service::connection::NewConnection;
 use bellhop_service::property::PropertyChange;
@@ -114,6 +115,7 @@ impl World {
             media: Arc::new(media(folder.path())),
             cipher: Arc::new(Nowhere),
             clock: clock.clone(),
+            wake: Arc::new(InProcessWake::default()),
         };
         let config = Config {
             lease: Duration::from_secs(5),

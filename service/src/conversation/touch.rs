@@ -45,7 +45,10 @@ pub(crate) async fn touch(
             let was_open = window::is_open(row.window_expires_at, scope.at);
             row.window_expires_at = row.window_expires_at.max(Some(window::expires_at(at.min(scope.at))));
             if !was_open && window::is_open(row.window_expires_at, scope.at) {
-                let data = json!({"conversation_id": row.id, "window_expires_at": row.window_expires_at.map(event::rfc3339)});
+                let data = json!({
+                    "conversation_id": row.id, "guest_id": row.guest_id,
+                    "window_expires_at": row.window_expires_at.map(event::rfc3339),
+                });
                 event::record(tx, scope, EventType::WindowOpened, data).await?;
             }
         }
