@@ -16,6 +16,7 @@ mod conversations;
 mod cors;
 mod deadline;
 mod docs;
+mod door;
 mod envelope;
 mod errors;
 mod export;
@@ -31,6 +32,7 @@ mod message;
 mod messages;
 mod numbers;
 mod openapi;
+mod person;
 mod prefer;
 mod property;
 mod request_id;
@@ -38,11 +40,14 @@ mod revisions;
 mod routes;
 mod sending;
 mod serve;
+mod sessions;
 mod settle_in;
+mod staff;
 mod stays;
 mod template;
 mod template_forms;
 mod templates;
+mod tokens;
 mod types;
 mod upload;
 mod webhook;
@@ -72,6 +77,8 @@ pub struct Options {
     pub cors_origins: Vec<String>,
     /// Under which the server is reached; goes into the document that it serves.
     pub public_url: String,
+    /// Reverse proxies in front of the API, each of which adds to `X-Forwarded-For`.
+    pub trusted_proxies: usize,
     /// Writes out what the process has counted; none by default.
     pub metrics: Option<fn() -> String>,
 }
@@ -96,6 +103,8 @@ enum Tag {
     Stays,
     /// The hotel
     Property,
+    /// Who works here and how they sign in, and tokens for programs
+    People,
     /// The hotel's WhatsApp numbers
     Connections,
     /// The way in from WhatsApp
@@ -104,6 +113,9 @@ enum Tag {
     Errors,
 }
 
+type People = (staff::Staff, sessions::Sessions, tokens::Tokens);
+
+/// Sixteen at most: more are nested.
 type Resources = (
     sending::Sending,
     messages::Messages,
@@ -117,6 +129,7 @@ type Resources = (
     stays::Stays,
     consent::ConsentApi,
     property::PropertyApi,
+    People,
     connections::Connections,
     webhook::Webhook,
     errors::Errors,
@@ -136,6 +149,7 @@ fn service() -> OpenApiService<Resources, ()> {
         stays::Stays,
         consent::ConsentApi,
         property::PropertyApi,
+        (staff::Staff, sessions::Sessions, tokens::Tokens),
         connections::Connections,
         webhook::Webhook,
         errors::Errors,
@@ -158,8 +172,10 @@ pub fn app(app: App, options: Options) -> impl Endpoint<Output = Response> {
         .at("/metrics", get(numbers::metrics))
         .data(docs::PublicUrl(options.public_url.clone()))
         .data(numbers::Counted(options.metrics))
-        .data(app);
-    wrap(routes, options)
+        .data(app.clone());
+    let door = (app, options.trusted_proxies);
+    let guarded = routes.around(move |endpoint, request| door::door(endpoint, request, door.clone()));
+    wrap(guarded, options)
 }
 
 /// What stands around every route.

@@ -117,6 +117,7 @@ use crate::consent::{ConsentKind, ConsentSource, ConsentState};
 use crate::content::{ButtonKind, NoticeKind, ReplyKind};
 use crate::conversation::{ConversationStatus, Direction};
 use crate::media::{ArrivalStatus, MediaKind};
+use crate::rights::{Right, Role, Scope, StaffRole};
 use crate::settings::InDoubtPolicy;
 use crate::stay::{StayOutcome, StayStatus};
 use crate::template::ChangeCause;
@@ -140,6 +141,10 @@ enum_types!(
     ConsentSource,
     ConsentState,
     RefusalKind,
+    Right,
+    Role,
+    Scope,
+    StaffRole,
     MessageStatus,
     ConversationStatus,
     Direction,
