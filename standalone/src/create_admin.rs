@@ -73,12 +73,13 @@ impl Wish {
         let given = if self.password_stdin { Some(first_line(input)?) } else { None };
         let made = given.is_none();
         let password = given.unwrap_or_else(random_token);
+        let admin = FirstAdmin { name: self.name, email: self.email.clone(), password: password.clone() };
+        admin.check()?;
         let property = match self.hotel {
             Hotel::Known(property) => property,
             Hotel::New(name) => app.create_property(&name, PropertyChange::default()).await?,
             Hotel::TheOnlyOne => the_only_one(app).await?,
         };
-        let admin = FirstAdmin { name: self.name, email: self.email.clone(), password: password.clone() };
         let what = match app.ensure_admin(property, admin).await? {
             AdminMade::New(id) => format!("{id} is a new admin"),
             AdminMade::Restored(id) => format!("{id} is an admin with a new password"),

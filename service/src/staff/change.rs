@@ -214,7 +214,11 @@ pub(super) async fn insert(tx: &DatabaseTransaction, row: &staff::Model) -> Resu
         .on_conflict(OnConflict::new().do_nothing().to_owned())
         .exec_without_returning(tx)
         .await?;
-    if made == 0 { check_free(tx, row).await } else { Ok(()) }
+    if made == 0 {
+        check_free(tx, row).await?;
+        return Err(Error::of(Problem::EmailTaken));
+    }
+    Ok(())
 }
 
 /// Writes a whole row over the one that is locked.

@@ -19,6 +19,22 @@ pub struct FirstAdmin {
     pub password: Secret,
 }
 
+impl FirstAdmin {
+    /// Whether it will be taken, before anything else is made for it.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self) -> Result<()> {
+        read_password("password", &self.password)?;
+        self.facts().map(|_| ())
+    }
+
+    fn facts(&self) -> Result<Facts> {
+        let (name, email) = (Some(self.name.clone()), Some(self.email.clone()));
+        Facts::read(StaffChange { name, email, ..StaffChange::default() })
+    }
+}
+
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdminMade {
@@ -82,11 +98,7 @@ impl App {
     /// Makes an admin, or gives one who is locked out a new password. For whoever can reach the database.
     pub async fn ensure_admin(&self, property: PropertyId, admin: FirstAdmin) -> Result<AdminMade> {
         property::load(self.db.reader(), property).await?;
-        let facts = Facts::read(StaffChange {
-            name: Some(admin.name),
-            email: Some(admin.email),
-            ..StaffChange::default()
-        })?;
+        let facts = admin.facts()?;
         let hash = self.passwords.hash(&read_password("password", &admin.password)?).await?;
         let mut row = blank(property, StaffRole::Admin, self.now());
         facts.apply(&mut row);
