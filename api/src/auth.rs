@@ -13,7 +13,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, Security
 
 use crate::envelope::ApiError;
 
-/// An API token with a role (staff, admin or partner), of one property.
+/// The token of a session, or an API token with a role (staff, admin or partner); of one property.
 #[derive(SecurityScheme)]
 #[oai(rename = "bearer", ty = "bearer", bearer_format = "opaque")]
 struct BearerToken(Bearer);
@@ -34,6 +34,8 @@ macro_rules! needs {
 }
 
 needs!(
+    SeeOneself,
+    ManageOwnAccount,
     SendMessages,
     ReadConversations,
     ResolveConversations,
@@ -44,11 +46,14 @@ needs!(
     ImportGuests,
     ManageStays,
     ChangeConsent,
+    ReadMedia,
     ReadTemplates,
     ManageTemplates,
     ReadProperty,
     ChangeProperty,
-    ManageConnections
+    ManageConnections,
+    ManagePeople,
+    ManageTokens
 );
 
 /// A caller that has the right `R`, and the application to act upon.

@@ -40,7 +40,7 @@ pub enum ApiError {
     /// The request is wrong: VALIDATION_FAILED, INVALID_PHONE_NUMBER, INVALID_TEMPLATE_PARAMETERS
     #[oai(status = 400)]
     BadRequest(Json<ErrorEnvelope>),
-    /// No valid access token or signature: UNAUTHENTICATED, INVALID_SIGNATURE
+    /// No valid access token, password or signature: UNAUTHENTICATED, SIGN_IN_REFUSED, INVALID_SIGNATURE
     #[oai(status = 401)]
     Unauthorized(
         Json<ErrorEnvelope>,
@@ -65,7 +65,7 @@ pub enum ApiError {
     ),
     /// The present state is against it: CONVERSATION_MISMATCH, NO_CONNECTION, GUEST_UNREACHABLE,
     /// MESSAGE_NOT_IN_DOUBT, TEMPLATE_EXISTS, TEMPLATE_STATE_CONFLICT, PROVIDER_CREDENTIALS,
-    /// NUMBER_CONNECTED, NUMBER_TAKEN, NUMBER_DISCONNECTED
+    /// NUMBER_CONNECTED, NUMBER_TAKEN, NUMBER_DISCONNECTED, EMAIL_TAKEN
     #[oai(status = 409)]
     Conflict(Json<ErrorEnvelope>),
     /// The body is over the limit: PAYLOAD_TOO_LARGE

@@ -16,6 +16,7 @@ mod conversations;
 mod cors;
 mod deadline;
 mod docs;
+mod door;
 mod envelope;
 mod errors;
 mod event;
@@ -35,6 +36,7 @@ mod message;
 mod messages;
 mod numbers;
 mod openapi;
+mod person;
 mod prefer;
 mod property;
 mod request_id;
@@ -42,11 +44,14 @@ mod revisions;
 mod routes;
 mod sending;
 mod serve;
+mod sessions;
 mod settle_in;
+mod staff;
 mod stays;
 mod template;
 mod template_forms;
 mod templates;
+mod tokens;
 mod types;
 mod upload;
 mod webhook;
@@ -77,6 +82,8 @@ pub struct Options {
     pub cors_origins: Vec<String>,
     /// Under which the server is reached; goes into the document that it serves.
     pub public_url: String,
+    /// Reverse proxies in front of the API, each of which adds to `X-Forwarded-For`.
+    pub trusted_proxies: usize,
     /// Writes out what the process has counted; none by default.
     pub metrics: Option<fn() -> String>,
 }
@@ -101,6 +108,8 @@ enum Tag {
     Stays,
     /// The hotel
     Property,
+    /// Who works here and how they sign in, and tokens for programs
+    People,
     /// The hotel's WhatsApp numbers
     Connections,
     /// What happens in the hotel, as a log and as it goes on
@@ -111,6 +120,9 @@ enum Tag {
     Errors,
 }
 
+type People = (staff::Staff, sessions::Sessions, tokens::Tokens);
+
+/// Sixteen at most: more are nested.
 type Resources = (
     sending::Sending,
     messages::Messages,
@@ -124,6 +136,7 @@ type Resources = (
     stays::Stays,
     consent::ConsentApi,
     property::PropertyApi,
+    People,
     connections::Connections,
     events::Events,
     webhook::Webhook,
@@ -144,6 +157,7 @@ fn service() -> OpenApiService<Resources, webhooks::Told> {
         stays::Stays,
         consent::ConsentApi,
         property::PropertyApi,
+        (staff::Staff, sessions::Sessions, tokens::Tokens),
         connections::Connections,
         events::Events,
         webhook::Webhook,
@@ -168,8 +182,10 @@ pub fn app(app: App, options: Options) -> impl Endpoint<Output = Response> {
         .at("/metrics", get(numbers::metrics))
         .data(docs::PublicUrl(options.public_url.clone()))
         .data(numbers::Counted(options.metrics))
-        .data(app);
-    wrap(routes, options)
+        .data(app.clone());
+    let door = (app, options.trusted_proxies);
+    let guarded = routes.around(move |endpoint, request| door::door(endpoint, request, door.clone()));
+    wrap(guarded, options)
 }
 
 /// What stands around every route.

@@ -25,6 +25,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let options = bellhop_api::Options {
         cors_origins: settings.cors_origins,
         public_url,
+        trusted_proxies: settings.trusted_proxies as usize,
         metrics: Some(metrics::render),
     };
     let mut tasks = Tasks::default();

@@ -16,8 +16,9 @@ and `request_id`; `GET /api/v1/whatsapp/errors` lists the codes. Lists come in p
 `cursor` in, `data` and `next_cursor` out. Times are RFC 3339 in UTC with milliseconds. Unknown \
 fields of a request are ignored.
 
-Tokens have a role: staff, admin or partner. Operations are for staff and admins unless they say \
-otherwise.
+People sign in with `POST sessions`; programs have API tokens (`POST tokens`). Either token goes into \
+`Authorization: Bearer …`. A token has a role: staff, admin or partner, and an API token may be narrowed to \
+scopes of it. Operations are for staff and admins unless they say otherwise; `GET me` lists what a token may.
 
 Beside these: `GET /healthz` (the process lives) and `GET /readyz` (it can do its work).";
 

@@ -120,6 +120,10 @@ ids! {
     BatchId = "batch";
     /// An API token's row, not the token.
     TokenId = "tok";
+    /// A person who works at the hotel.
+    StaffId = "staff";
+    /// A sign-in of a person, until it ends.
+    SessionId = "ses";
     TemplateId = "tpl";
     /// A file that was uploaded.
     MediaId = "media";

@@ -30,6 +30,7 @@ pub mod retry;
 pub mod rights;
 pub mod secret;
 pub mod settings;
+pub mod staff;
 pub mod status;
 pub mod stay;
 pub mod template;

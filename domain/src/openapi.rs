@@ -118,6 +118,7 @@ use crate::content::{ButtonKind, NoticeKind, ReplyKind};
 use crate::conversation::{ConversationStatus, Direction};
 use crate::event::EventType;
 use crate::media::{ArrivalStatus, MediaKind};
+use crate::rights::{Right, Role, Scope, StaffRole};
 use crate::settings::InDoubtPolicy;
 use crate::stay::{StayOutcome, StayStatus};
 use crate::template::ChangeCause;
@@ -142,6 +143,10 @@ enum_types!(
     ConsentSource,
     ConsentState,
     RefusalKind,
+    Right,
+    Role,
+    Scope,
+    StaffRole,
     MessageStatus,
     ConversationStatus,
     Direction,

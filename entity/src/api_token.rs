@@ -18,6 +18,12 @@ pub struct Model {
     pub token_hash: String,
     pub created_at: DateTime<Utc>,
     pub revoked_at: Option<DateTime<Utc>>,
+    /// A list of words; `None`: those of the role.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub scopes: Option<Json>,
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Give or take a minute.
+    pub last_used_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -2,7 +2,7 @@
 
 use bellhop_domain::batch::BatchStatus;
 use bellhop_domain::settings::InDoubtPolicy;
-use bellhop_domain::{BatchId, ConnectionId, Content, PropertyId, TokenId};
+use bellhop_domain::{BatchId, ConnectionId, Content, PropertyId};
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 
@@ -13,8 +13,8 @@ pub struct Model {
     pub id: BatchId,
     pub property_id: PropertyId,
     pub connection_id: ConnectionId,
-    /// Who handed it in.
-    pub token_id: TokenId,
+    /// Who handed it in: the token, or the person who was signed in.
+    pub token_id: Uuid,
     pub name: Option<String>,
     pub status: BatchStatus,
     /// As fast as the connection where absent.

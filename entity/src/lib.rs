@@ -28,6 +28,8 @@ pub mod message_status;
 pub mod outbox;
 pub mod process;
 pub mod property;
+pub mod session;
+pub mod staff;
 pub mod stay;
 pub mod stay_guest;
 pub mod template;

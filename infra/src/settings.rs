@@ -23,6 +23,7 @@ pub const NAMES: &[&str] = &[
     "BELLHOP_SIMULATOR_ACCOUNT",
     "BELLHOP_PUBLIC_URL",
     "BELLHOP_CORS_ORIGINS",
+    "BELLHOP_TRUSTED_PROXIES",
     "BELLHOP_DATA_DIR",
     "BELLHOP_DATABASE_URL",
     "BELLHOP_AMQP_URL",
@@ -62,6 +63,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// As browsers write them: `https://desk.example`.
     pub cors_origins: Vec<String>,
+    /// Reverse proxies in front of the API that add to `X-Forwarded-For`.
+    pub trusted_proxies: u32,
     pub data_dir: PathBuf,
     /// These three may carry a password.
     pub database_url: Secret,
@@ -141,6 +144,7 @@ impl Settings {
         let sweep_ms = "a whole number of milliseconds from 10 to 60000";
         let sweep_ms = vars.number("BELLHOP_SWEEP_INTERVAL_MS", sweep_ms, 1_000, 10..=60_000)?;
         let account = "a whole number from 1 to 999";
+        let proxies = "a whole number from 0 to 9";
         // At most 20 s: what a killed process held must be taken over within 30 s.
         let lease = "a number of seconds from 1 to 20";
         let horizon = "a number of seconds from 0.1 to 604800 (a week)";
@@ -152,6 +156,7 @@ impl Settings {
             simulator_account: vars.number("BELLHOP_SIMULATOR_ACCOUNT", account, 1, 1..=999)?,
             public_url: vars.url("BELLHOP_PUBLIC_URL")?,
             cors_origins: vars.origins("BELLHOP_CORS_ORIGINS")?,
+            trusted_proxies: vars.number("BELLHOP_TRUSTED_PROXIES", proxies, 0, 0..=9)?,
             database_url: database_url.unwrap_or_else(|| sqlite_url(&data_dir)),
             media: vars.media("BELLHOP_MEDIA_URL", &data_dir)?,
             s3: vars.s3()?,

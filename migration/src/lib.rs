@@ -20,6 +20,7 @@ mod m0010_stays;
 mod m0011_analytics;
 mod m0012_connections;
 mod m0013_event_log;
+mod m0014_people;
 mod state;
 
 pub use state::{SchemaState, schema_state};
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_analytics::Migration),
             Box::new(m0012_connections::Migration),
             Box::new(m0013_event_log::Migration),
+            Box::new(m0014_people::Migration),
         ]
     }
 }

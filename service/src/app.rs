@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::{Doors, Uses};
 use crate::batch::{Exposure, Recorder, Room};
 use crate::connection::{ConnectionCache, News};
 use crate::db::Database;
@@ -19,6 +20,7 @@ use crate::error::Result;
 use crate::event::Feeds;
 use crate::ingest::Statuses;
 use crate::media::{Fetches, HandOvers};
+use crate::password::Passwords;
 
 /// The implementations that `infra` chose.
 #[derive(Clone)]
@@ -78,6 +80,11 @@ pub struct Inner {
     pub(crate) fetches: Fetches,
     /// Room for calls and lanes of batches.
     pub(crate) room: Room,
+    /// How often strangers may try.
+    pub(crate) doors: Doors,
+    pub(crate) passwords: Passwords,
+    /// Tokens whose last use is being written down.
+    pub(crate) uses: Uses,
     /// Woken when hints about chunks are due before their time.
     pub(crate) wake: Notify,
     /// Who follows event logs.
@@ -108,6 +115,9 @@ impl App {
             hand_overs: HandOvers::default(),
             fetches: Fetches::default(),
             room: Room::default(),
+            doors: Doors::default(),
+            passwords: Passwords::default(),
+            uses: Uses::default(),
             wake: Notify::new(),
             feeds: Feeds::default(),
             tasks: TaskTracker::new(),

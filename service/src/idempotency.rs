@@ -45,7 +45,7 @@ impl IdempotencyKey {
         now: DateTime<Utc>,
     ) -> Result<Option<Id>> {
         let row =
-            keys::Entity::find_by_id((caller.token_id, self.path.clone(), self.key.clone())).one(db).await?;
+            keys::Entity::find_by_id((caller.uuid(), self.path.clone(), self.key.clone())).one(db).await?;
         let Some(row) = row.filter(|row| row.created_at > now - KEPT) else { return Ok(None) };
         if split(&row.body_hash).0 != self.body_hash {
             return Err(Error::of(Problem::IdempotencyKeyReused));
@@ -64,13 +64,13 @@ impl IdempotencyKey {
     ) -> Result<bool, DbErr> {
         let mine = |delete: sea_orm::DeleteMany<keys::Entity>| {
             delete
-                .filter(keys::Column::TokenId.eq(caller.token_id))
+                .filter(keys::Column::TokenId.eq(caller.uuid()))
                 .filter(keys::Column::Path.eq(&self.path))
                 .filter(keys::Column::Key.eq(&self.key))
         };
         mine(keys::Entity::delete_many()).filter(keys::Column::CreatedAt.lte(now - KEPT)).exec(tx).await?;
         let row = keys::ActiveModel {
-            token_id: Set(caller.token_id),
+            token_id: Set(caller.uuid()),
             path: Set(self.path.clone()),
             key: Set(self.key.clone()),
             property_id: Set(caller.property_id),
@@ -116,7 +116,7 @@ impl IdempotencyKey {
         let both = format!("{}:{}", self.body_hash, content.text());
         keys::Entity::update_many()
             .col_expr(keys::Column::BodyHash, Expr::value(both))
-            .filter(keys::Column::TokenId.eq(caller.token_id))
+            .filter(keys::Column::TokenId.eq(caller.uuid()))
             .filter(keys::Column::Path.eq(&self.path))
             .filter(keys::Column::Key.eq(&self.key))
             .exec(tx)
@@ -133,7 +133,7 @@ impl App {
         key: &IdempotencyKey,
         content: &BodyHash,
     ) -> Result<()> {
-        let id = (caller.token_id, key.path.clone(), key.key.clone());
+        let id = (caller.uuid(), key.path.clone(), key.key.clone());
         let row = keys::Entity::find_by_id(id).one(self.db.reader()).await?;
         match row.as_ref().and_then(|row| split(&row.body_hash).1) {
             Some(before) if before != content.text() => Err(Error::of(Problem::IdempotencyKeyReused)),

@@ -3,6 +3,8 @@
 //! Every function that reads or writes a hotel's rows takes a [`Caller`] or a property id and can
 //! see no other hotel's. Answers are types of this crate or of `domain`: entity models stay here.
 
+mod address;
+mod allowance;
 pub mod analytics;
 mod app;
 pub mod auth;
@@ -29,14 +31,17 @@ pub mod message;
 pub mod numbers;
 pub mod outbox;
 pub mod page;
+mod password;
 pub mod property;
 mod rows;
 mod schedule;
 pub mod send;
+pub mod staff;
 pub mod stay;
 pub mod sweep;
 pub mod template;
 
+pub use address::Address;
 pub use app::{App, Config, Ports};
 pub use auth::Caller;
 pub use db::Database;

@@ -6,7 +6,7 @@ use bellhop_domain::{Country, PropertyId};
 use bellhop_entity::property;
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryOrder};
 
 use crate::app::App;
 use crate::auth::Caller;
@@ -127,6 +127,12 @@ impl App {
         let row = row.update(&tx).await?;
         tx.commit().await?;
         Ok(row.into())
+    }
+
+    /// All hotels, in the order of their making, for whoever runs Bellhop.
+    pub async fn properties(&self) -> Result<Vec<(PropertyId, String)>> {
+        let rows = property::Entity::find().order_by_asc(property::Column::Id).all(self.db.reader()).await?;
+        Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
     }
 
     /// Makes a hotel. Names and codes are checked as in [`App::change_property`].

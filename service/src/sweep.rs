@@ -11,6 +11,7 @@ use sea_orm::sea_query::{Expr, Query, SelectStatement};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::app::App;
+use crate::auth;
 use crate::db::{in_time, real_now};
 use crate::dispatch::{Change, find_attempt, settle, settle_attempt};
 use crate::error::Result;
@@ -194,6 +195,7 @@ impl App {
     pub async fn clean_up(&self) -> Result<()> {
         let tx = self.db.begin().await?;
         let forgotten = idempotency::forget_old(&tx, self.now()).await?;
+        auth::forget_ended(&tx, self.now()).await?;
         tx.commit().await?;
         if forgotten > 0 {
             tracing::debug!(forgotten, "idempotency keys forgotten");

@@ -88,7 +88,7 @@ async fn token(
     if let Some(known) = known
         && let Ok(caller) = app.authenticate(known).await
         && caller.property_id == property
-        && caller.role == role
+        && caller.role() == role
     {
         return Ok(known.to_owned());
     }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use bellhop::create_admin::Wish;
 use bellhop_infra::clock::MovableClock;
 use bellhop_infra::settings::Settings;
 use bellhop_infra::{build, process};
@@ -15,12 +16,13 @@ Usage: bellhop [COMMAND]
 Without a command: API, worker and WhatsApp simulator in one process, with a demo hotel.
 
 Commands:
-  migrate     bring the database's schema up to date
-  demo        make the demo hotel in any database (BELLHOP_SIMULATOR_URL names the simulator)
-  rotate-key  seal all stored credentials with another key
-  openapi     print the API's OpenAPI document
-  help        print this
-  version     print the version
+  migrate       bring the database's schema up to date
+  demo          make the demo hotel in any database (BELLHOP_SIMULATOR_URL names the simulator)
+  create-admin  make an admin who can sign in, or give one a new password
+  rotate-key    seal all stored credentials with another key
+  openapi       print the API's OpenAPI document
+  help          print this
+  version       print the version
 
 Settings are environment variables that begin with BELLHOP_: see docs/OPERATIONS.md.
 ";
@@ -35,6 +37,10 @@ fn execute(command: &str) -> anyhow::Result<()> {
         "" => process::in_runtime(serve),
         "migrate" => process::in_runtime(migrate),
         "demo" => process::in_runtime(demo),
+        "create-admin" => {
+            let wish = Wish::parse(std::env::args().skip(2))?;
+            process::in_runtime(|settings| create_admin(settings, wish))
+        }
         "rotate-key" => process::in_runtime(rotate_key),
         "openapi" => {
             print!("{}", bellhop_api::openapi_yaml());
@@ -71,6 +77,15 @@ async fn migrate(settings: Settings) -> anyhow::Result<()> {
         0 => println!("The schema is up to date."),
         n => println!("{n} migrations applied; the schema is up to date."),
     }
+    Ok(())
+}
+
+async fn create_admin(settings: Settings, wish: Wish) -> anyhow::Result<()> {
+    build::check_schema(&settings).await?;
+    let app = build::build(&settings, "", MovableClock::new()).await?;
+    let told = wish.grant(&app, std::io::stdin().lock()).await?;
+    app.finish(std::time::Duration::from_secs(5)).await;
+    println!("{told}");
     Ok(())
 }
 

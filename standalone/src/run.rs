@@ -59,6 +59,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     let options = bellhop_api::Options {
         cors_origins: settings.cors_origins.clone(),
         public_url,
+        trusted_proxies: settings.trusted_proxies as usize,
         metrics: Some(metrics::render),
     };
     spawn_work(&mut work, (&app, settings.sweep_interval), (listener, options));

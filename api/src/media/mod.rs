@@ -15,7 +15,7 @@ use poem_openapi::param::{Header, Path};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
-use crate::auth::{Authorized, ReadConversations, SendMessages};
+use crate::auth::{Authorized, ReadMedia, SendMessages};
 use crate::docs::PublicUrl;
 use crate::envelope::ApiError;
 use crate::failure::FailureReason;
@@ -139,14 +139,15 @@ impl Media {
 
     /// Read a file
     ///
-    /// Pictures, videos, sounds and PDFs may be shown by a browser; everything else is for saving.
+    /// Pictures, videos, sounds and PDFs may be shown by a browser; everything else is for saving. Partners may
+    /// with a token that has the scope `media`.
     ///
     /// A file that a guest sent is fetched from WhatsApp when its message comes. Until it is here the answer is
     /// MEDIA_NOT_READY, and MEDIA_FETCH_FAILED when it was given up; the event `media_received` tells of it.
     #[oai(path = "/media/:media_id", method = "get", operation_id = "get_media")]
     async fn get(
         &self,
-        auth: Authorized<ReadConversations>,
+        auth: Authorized<ReadMedia>,
         media_id: Path<MediaId>,
         /// One range of bytes, such as `bytes=0-1023`. Several, and those outside of the file, are passed over
         #[oai(name = "Range")]

@@ -16,6 +16,8 @@ mod guests;
 mod media;
 mod media_in;
 mod media_on_the_wire;
+mod people;
+mod rights;
 mod sending;
 mod server;
 mod stays;

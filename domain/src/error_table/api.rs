@@ -52,12 +52,16 @@ super::table! {
         &["Give exactly the parameters that the template lists", "Read the template with GET templates/{name}"];
     Unauthenticated = "UNAUTHENTICATED", 401, Credentials, "The request has no valid access token.",
         &["Send the header Authorization: Bearer <token>", "Ask an admin for a new token"];
+    SignInRefused = "SIGN_IN_REFUSED", 401, Credentials, "E-mail address or password is wrong, or the account is not in use.",
+        &["Check both, and property_id if it was given", "Ask an admin for a new password"];
     InvalidSignature = "INVALID_SIGNATURE", 401, Credentials, "The webhook is not signed with the secret of a known app.",
         &["Check the app secret of the connection"];
     VerificationFailed = "WEBHOOK_VERIFICATION_FAILED", 403, Credentials, "The verify token is not the one of a connection.",
         &["Check the verify token of the connection"];
     Forbidden = "FORBIDDEN", 403, Credentials, "This access token may not do that.",
-        &["Use a token with the role that the operation names"];
+        &["Use a token with the role and the scope that the operation needs"];
+    EmailTaken = "EMAIL_TAKEN", 409, Never, "Somebody at this hotel has this e-mail address already.",
+        &["Change the account that the details name", "Give another e-mail address"];
     NotFound = "NOT_FOUND", 404, Never, "There is nothing here under this address or id.",
         &["Check the id", "See the API reference at /docs"];
     MethodNotAllowed = "METHOD_NOT_ALLOWED", 405, Never, "This address does not take this method.",

@@ -26,6 +26,7 @@ mod newcomer;
 mod order_and_refusals;
 mod outages;
 mod outside;
+mod people;
 mod races;
 mod seed_tour;
 mod services;

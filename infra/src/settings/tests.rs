@@ -87,6 +87,8 @@ fn bad_values_are_named_with_what_is_allowed() {
         ("BELLHOP_PUBLIC_URL", "ftp://hotel.example"),
         ("BELLHOP_PUBLIC_URL", "https://hotel.example/?a=1"),
         ("BELLHOP_CORS_ORIGINS", "https://desk.example/path"),
+        ("BELLHOP_TRUSTED_PROXIES", "10"),
+        ("BELLHOP_TRUSTED_PROXIES", "true"),
         ("BELLHOP_CORS_ORIGINS", "https://desk.example,*"),
         ("BELLHOP_QUEUE_PREFIX", "with space"),
         ("BELLHOP_MEDIA_URL", "/var/lib/media"),

@@ -128,7 +128,7 @@ impl App {
             id: BatchId::new(),
             property_id: caller.property_id,
             connection_id: connection,
-            token_id: caller.token_id,
+            token_id: caller.uuid(),
             name: options.name,
             status: BatchStatus::Receiving,
             messages_per_second: int(options.messages_per_second),

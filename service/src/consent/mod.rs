@@ -134,6 +134,7 @@ impl App {
         caller.require(Right::ChangeConsent)?;
         let scope = Scope { property: caller.property_id, at: self.now() };
         new.check(scope.at)?;
+        let staff_member_id = caller.staff_member(new.staff_member_id)?;
         let tx = self.db.begin().await?;
         let guest = hold(&tx, caller.property_id, guest).await?;
         let said = Said {
@@ -143,8 +144,8 @@ impl App {
             at: new.at,
             evidence: new.evidence,
             message_id: None,
-            staff_member_id: new.staff_member_id,
-            token_id: Some(caller.token_id),
+            staff_member_id,
+            token_id: caller.token_id(),
         };
         record(&tx, scope, guest, said).await?;
         tx.commit().await?;

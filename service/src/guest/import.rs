@@ -9,7 +9,7 @@ use bellhop_domain::content::Wrong;
 use bellhop_domain::guest::Identifier;
 use bellhop_domain::profile::{Fact, Profile};
 use bellhop_domain::rights::Right;
-use bellhop_domain::{Country, GuestId, PhoneNumber, TokenId};
+use bellhop_domain::{Country, GuestId, PhoneNumber};
 use bellhop_entity::guest;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -146,7 +146,7 @@ impl Import {
         let mut opt_ins = 0;
         for (guest, line) in told {
             if let Some(opt_in) = line.opt_in {
-                record_opt_in(&tx, scope, (guest, self.caller.token_id), opt_in).await?;
+                record_opt_in(&tx, scope, (guest, &self.caller), opt_in).await?;
                 opt_ins += 1;
             }
         }
@@ -205,7 +205,7 @@ async fn store_facts(tx: &DatabaseTransaction, scope: Scope, lines: &[(GuestId, 
 async fn record_opt_in(
     tx: &DatabaseTransaction,
     scope: Scope,
-    (guest, token): (GuestId, TokenId),
+    (guest, caller): (GuestId, &Caller),
     opt_in: OptIn,
 ) -> Result<()> {
     for kind in opt_in.kinds {
@@ -216,8 +216,8 @@ async fn record_opt_in(
             at: Some(opt_in.at),
             evidence: Some(opt_in.evidence.clone()),
             message_id: None,
-            staff_member_id: None,
-            token_id: Some(token),
+            staff_member_id: caller.staff_id().map(|id| id.to_string()),
+            token_id: caller.token_id(),
         };
         consent::record(tx, scope, guest, said).await?;
     }

@@ -56,7 +56,7 @@ impl App {
 
     /// A file of the caller's property.
     pub async fn open_media(&self, caller: &Caller, id: MediaId) -> Result<StoredMedia> {
-        caller.require(Right::ReadConversations)?;
+        caller.require(Right::ReadMedia)?;
         let row = super::find(self.db.reader(), caller.property_id, id).await?;
         let Some(row) = row else { return Err(self.why_not_there(caller.property_id, id).await?) };
         let storage_key = row.storage_key.clone();

@@ -59,6 +59,7 @@ impl App {
             return Ok(made);
         }
         options.check(self.now())?;
+        options.staff_member_id = caller.staff_member(options.staff_member_id)?;
         let draft = draft.check()?;
         let resolved = self.resolve(caller, &target).await?;
         let over = (caller.property_id, resolved.connection.id);
