@@ -47,7 +47,8 @@ needs!(
     ManageTemplates,
     ReadProperty,
     ChangeProperty,
-    ManageConnections
+    ManageConnections,
+    ManageSubscriptions
 );
 
 /// A caller that has the right `R`, and the application to act upon.

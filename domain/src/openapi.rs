@@ -116,9 +116,12 @@ use crate::connection::{CallbackState, ConnectionStatus};
 use crate::consent::{ConsentKind, ConsentSource, ConsentState};
 use crate::content::{ButtonKind, NoticeKind, ReplyKind};
 use crate::conversation::{ConversationStatus, Direction};
+use crate::delivery::DeliveryStatus as WebhookDeliveryStatus;
+use crate::event::EventType;
 use crate::media::{ArrivalStatus, MediaKind};
 use crate::settings::InDoubtPolicy;
 use crate::stay::{StayOutcome, StayStatus};
+use crate::subscription::{SubscriptionStatus, Verification};
 use crate::template::ChangeCause;
 use crate::webhook::ChangeOutcome;
 use crate::window::WindowState;
@@ -145,5 +148,9 @@ enum_types!(
     Direction,
     InDoubtPolicy,
     StayStatus,
-    StayOutcome
+    StayOutcome,
+    EventType,
+    SubscriptionStatus,
+    Verification,
+    WebhookDeliveryStatus
 );

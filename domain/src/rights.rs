@@ -33,6 +33,8 @@ pub enum Right {
     ReadProperty,
     ChangeProperty,
     ManageConnections,
+    /// Tell where events are delivered to. A partner's token sees what it made itself.
+    ManageSubscriptions,
 }
 
 impl Role {
@@ -48,7 +50,7 @@ impl Role {
             | Right::ChangeConsent
             | Right::ReadTemplates => matches!(self, Self::Staff | Self::Admin),
             Right::ReadProperty => matches!(self, Self::Staff | Self::Admin | Self::Partner),
-            Right::ManageStays => matches!(self, Self::Admin | Self::Partner),
+            Right::ManageStays | Right::ManageSubscriptions => matches!(self, Self::Admin | Self::Partner),
             Right::ManageTemplates
             | Right::ChangeProperty
             | Right::ImportGuests

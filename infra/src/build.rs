@@ -15,6 +15,7 @@ use crate::queue::rabbitmq::RabbitQueue;
 use crate::rate_limit::in_memory::InMemoryRateLimiter;
 use crate::rate_limit::redis::RedisRateLimiter;
 use crate::settings::Settings;
+use crate::webhook_client::GuardedClient;
 use crate::window::in_memory::InMemoryWindows;
 use crate::window::redis::RedisWindows;
 use crate::{database, metrics};
@@ -84,6 +85,7 @@ async fn wire(settings: &Settings, public_url: &str, clock: MovableClock) -> any
         limiter: limiter(settings)?,
         media: Arc::new(settings.media.open(&settings.s3)?),
         cipher: cipher(settings)?,
+        webhooks: Arc::new(GuardedClient::new(settings.webhook_rule)?),
         clock: Arc::new(clock),
     };
     let config = Config {

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bellhop_domain::consent::StopWords;
-use bellhop_domain::ports::{Cipher, Clock, MediaStore, Provider, Queue, RateLimiter, WindowStore};
+use bellhop_domain::ports::{
+    Cipher, Clock, MediaStore, Provider, Queue, RateLimiter, WebhookClient, WindowStore,
+};
 use bellhop_domain::{ConnectionId, Secret};
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
@@ -15,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::batch::{Exposure, Recorder, Room};
 use crate::connection::{ConnectionCache, News};
 use crate::db::Database;
+use crate::delivery::Deliveries;
 use crate::error::Result;
 use crate::ingest::Statuses;
 use crate::media::{Fetches, HandOvers};
@@ -31,6 +34,8 @@ pub struct Ports {
     pub limiter: Arc<dyn RateLimiter>,
     pub media: Arc<dyn MediaStore>,
     pub cipher: Arc<dyn Cipher>,
+    /// To partners.
+    pub webhooks: Arc<dyn WebhookClient>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -73,6 +78,8 @@ pub struct Inner {
     pub(crate) hand_overs: HandOvers,
     /// Files of guests on their way from the provider.
     pub(crate) fetches: Fetches,
+    /// Events on their way to partners.
+    pub(crate) deliveries: Deliveries,
     /// Room for calls and lanes of batches.
     pub(crate) room: Room,
     /// Woken when hints about chunks are due before their time.
@@ -102,6 +109,7 @@ impl App {
             statuses: Statuses::default(),
             hand_overs: HandOvers::default(),
             fetches: Fetches::default(),
+            deliveries: Deliveries::default(),
             room: Room::default(),
             wake: Notify::new(),
             tasks: TaskTracker::new(),

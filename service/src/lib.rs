@@ -12,6 +12,7 @@ pub mod connection;
 pub mod consent;
 pub mod conversation;
 mod db;
+pub mod delivery;
 pub mod dispatch;
 pub mod error;
 mod event;
@@ -34,6 +35,7 @@ mod rows;
 mod schedule;
 pub mod send;
 pub mod stay;
+pub mod subscription;
 pub mod sweep;
 pub mod template;
 
