@@ -38,6 +38,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         Ok(())
     });
     tasks.spawn(fleet.keep(tasks.shutdown()));
+    tasks.number_events(&app);
     println!("api listening on {}", http_url(address));
     process::run_until(stop, &app, tasks).await
 }

@@ -21,6 +21,8 @@ text_enum! {
         MessageExpired = "message_expired",
         MessageInDoubt = "message_in_doubt",
         BatchAccepted = "batch_accepted",
+        /// How far a batch is that is on its way; at most one every few seconds.
+        BatchProgress = "batch_progress",
         BatchPaused = "batch_paused",
         BatchResumed = "batch_resumed",
         BatchStopped = "batch_stopped",
@@ -30,6 +32,10 @@ text_enum! {
         ConversationResolved = "conversation_resolved",
         ConversationReopened = "conversation_reopened",
         WindowOpened = "window_opened",
+        /// The window ends in [an hour](crate::window::LAST_CALL), unless the guest writes again.
+        WindowClosing = "window_closing",
+        /// The window has ended: from here on only templates reach the guest.
+        WindowClosed = "window_closed",
         GuestCreated = "guest_created",
         GuestUpdated = "guest_updated",
         GuestMerged = "guest_merged",

@@ -22,6 +22,8 @@ pub enum Right {
     ResolveConversations,
     ReadGuests,
     ReadAnalytics,
+    /// The event log and the live feed: everything that happens in the hotel.
+    ReadEvents,
     ChangeGuests,
     ImportGuests,
     /// Tell who stays, when and in which room.
@@ -46,6 +48,7 @@ impl Role {
             | Right::ResolveConversations
             | Right::ReadGuests
             | Right::ReadAnalytics
+            | Right::ReadEvents
             | Right::ChangeGuests
             | Right::ChangeConsent
             | Right::ReadTemplates => matches!(self, Self::Staff | Self::Admin),

@@ -21,6 +21,10 @@ pub const LENGTH: TimeDelta = TimeDelta::hours(24);
 /// How long before its end a window counts as closing: time enough to answer everybody.
 pub const CLOSING: TimeDelta = TimeDelta::hours(2);
 
+/// How long before its end the event `window_closing` is told, once: the last call, while lists begin to show a
+/// window as closing [earlier](CLOSING).
+pub const LAST_CALL: TimeDelta = TimeDelta::hours(1);
+
 /// The end of the window that a message with this timestamp of its own opens.
 ///
 /// The provider repeats undelivered webhooks for days, so the time of arrival says nothing.

@@ -18,6 +18,9 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary")]
     pub metadata: Json,
     pub window_expires_at: Option<DateTime<Utc>>,
+    /// The end of the window of which it was told last that it is near, and that it is over.
+    pub window_closing_for: Option<DateTime<Utc>>,
+    pub window_closed_for: Option<DateTime<Utc>>,
     pub last_inbound_at: Option<DateTime<Utc>>,
     pub last_activity_at: DateTime<Utc>,
     /// The place of the next message. Taking one locks the row, so places follow the order of commits.

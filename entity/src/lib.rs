@@ -15,6 +15,7 @@ pub mod delivery;
 pub mod delivery_attempt;
 pub mod delivery_lease;
 pub mod event;
+pub mod event_log;
 pub mod guest;
 pub mod guest_consent;
 pub mod guest_identifier;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use bellhop_domain::ports::{Cipher, Queue, RateLimiter, WindowStore};
+use bellhop_domain::ports::{Cipher, Queue, RateLimiter, Wake, WindowStore};
 use bellhop_provider::{CloudApi, cloud_api};
 use bellhop_service::keys::{KeyCheck, Rotated};
 use bellhop_service::{App, Config, Database, Ports};
@@ -15,6 +15,8 @@ use crate::queue::rabbitmq::RabbitQueue;
 use crate::rate_limit::in_memory::InMemoryRateLimiter;
 use crate::rate_limit::redis::RedisRateLimiter;
 use crate::settings::Settings;
+use crate::wake::in_process::InProcessWake;
+use crate::wake::redis::RedisWake;
 use crate::webhook_client::GuardedClient;
 use crate::window::in_memory::InMemoryWindows;
 use crate::window::redis::RedisWindows;
@@ -87,6 +89,7 @@ async fn wire(settings: &Settings, public_url: &str, clock: MovableClock) -> any
         cipher: cipher(settings)?,
         webhooks: Arc::new(GuardedClient::new(settings.webhook_rule)?),
         clock: Arc::new(clock),
+        wake: wake(settings)?,
     };
     let config = Config {
         lease: settings.send_lease,
@@ -122,6 +125,15 @@ fn limiter(settings: &Settings) -> anyhow::Result<Arc<dyn RateLimiter>> {
                 .context("BELLHOP_REDIS_URL cannot be used")?,
         ),
         None => Arc::new(InMemoryRateLimiter::new()),
+    })
+}
+
+fn wake(settings: &Settings) -> anyhow::Result<Arc<dyn Wake>> {
+    Ok(match &settings.redis_url {
+        Some(url) => Arc::new(
+            RedisWake::connect(url, &settings.queue_prefix).context("BELLHOP_REDIS_URL cannot be used")?,
+        ),
+        None => Arc::new(InProcessWake::default()),
     })
 }
 

@@ -14,6 +14,7 @@ pub mod rate_limit;
 mod schema;
 pub mod settings;
 pub mod telemetry;
+pub mod wake;
 pub mod webhook_client;
 pub mod window;
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod m0009_consent;
 mod m0010_stays;
 mod m0011_analytics;
 mod m0012_connections;
+mod m0013_event_log;
 mod m0015_subscriptions;
 mod state;
 
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_stays::Migration),
             Box::new(m0011_analytics::Migration),
             Box::new(m0012_connections::Migration),
+            Box::new(m0013_event_log::Migration),
             Box::new(m0015_subscriptions::Migration),
         ]
     }

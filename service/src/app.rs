@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bellhop_domain::consent::StopWords;
 use bellhop_domain::ports::{
-    Cipher, Clock, MediaStore, Provider, Queue, RateLimiter, WebhookClient, WindowStore,
+    Cipher, Clock, MediaStore, Provider, Queue, RateLimiter, Wake, WebhookClient, WindowStore,
 };
 use bellhop_domain::{ConnectionId, Secret};
 use chrono::{DateTime, Utc};
@@ -19,6 +19,7 @@ use crate::connection::{ConnectionCache, News};
 use crate::db::Database;
 use crate::delivery::Deliveries;
 use crate::error::Result;
+use crate::event::Feeds;
 use crate::ingest::Statuses;
 use crate::media::{Fetches, HandOvers};
 
@@ -37,6 +38,8 @@ pub struct Ports {
     /// To partners.
     pub webhooks: Arc<dyn WebhookClient>,
     pub clock: Arc<dyn Clock>,
+    /// News of event logs.
+    pub wake: Arc<dyn Wake>,
 }
 
 /// How long things may take, and what else is the same for every hotel.
@@ -84,6 +87,8 @@ pub struct Inner {
     pub(crate) room: Room,
     /// Woken when hints about chunks are due before their time.
     pub(crate) wake: Notify,
+    /// Who follows event logs.
+    pub(crate) feeds: Feeds,
     /// Attempts that this process has under way.
     pub(crate) tasks: TaskTracker,
     ready: AtomicBool,
@@ -112,6 +117,7 @@ impl App {
             deliveries: Deliveries::default(),
             room: Room::default(),
             wake: Notify::new(),
+            feeds: Feeds::default(),
             tasks: TaskTracker::new(),
             ready: AtomicBool::new(true),
         }))
@@ -141,6 +147,7 @@ impl App {
     /// Waits for the attempts under way, at most `grace`. What is cut off is taken over by its
     /// lease, as after a crash.
     pub async fn finish(&self, grace: Duration) {
+        self.end_feeds();
         self.tasks.close();
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
             tracing::warn!(

@@ -1,12 +1,15 @@
 //! One way to write, one way to read.
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
+    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
+use tokio::sync::Notify;
 
 use crate::error::Result;
 
@@ -19,20 +22,37 @@ use crate::error::Result;
 pub struct Database {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    committed: Arc<Notify>,
+}
+
+/// A transaction whose commit wakes whoever waits for [one](Database::committed).
+pub(crate) struct Transaction {
+    inner: DatabaseTransaction,
+    committed: Arc<Notify>,
 }
 
 impl Database {
     /// On PostgreSQL both may be the same pool.
     pub fn new(writer: DatabaseConnection, reader: DatabaseConnection) -> Self {
-        Self { writer, reader }
+        Self { writer, reader, committed: Arc::default() }
     }
 
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+    pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
+        Ok(Transaction { inner: self.begin_unheard().await?, committed: Arc::clone(&self.committed) })
+    }
+
+    /// As [`begin`](Self::begin), for the one who waits: its own commits must not wake it again.
+    pub(crate) async fn begin_unheard(&self) -> Result<DatabaseTransaction, DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
         self.writer.begin_with_options(options).await
+    }
+
+    /// Waits for a commit of this process; at once when there was one since the last wait. For one task only.
+    pub(crate) async fn committed(&self) {
+        self.committed.notified().await;
     }
 
     pub(crate) fn reader(&self) -> &DatabaseConnection {
@@ -73,6 +93,50 @@ impl Database {
         // The last connection folds SQLite's log back into the file; a reader could not.
         self.reader.close().await?;
         self.writer.close().await
+    }
+}
+
+impl Transaction {
+    pub async fn commit(self) -> Result<(), DbErr> {
+        self.inner.commit().await?;
+        // Whatever was written: a look into an index that is almost always empty costs less than to carry
+        // through every call whether an event was among it.
+        self.committed.notify_one();
+        Ok(())
+    }
+
+    pub async fn rollback(self) -> Result<(), DbErr> {
+        self.inner.rollback().await
+    }
+}
+
+impl Deref for Transaction {
+    type Target = DatabaseTransaction;
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        self.inner.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.inner.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.inner.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.inner.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.inner.query_all_raw(statement).await
     }
 }
 

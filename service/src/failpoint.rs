@@ -54,6 +54,8 @@ pub const ASIDE: &[&str] = &[
     "key_rotation_begun",
     "key_rotation_resealed",
     "key_rotation_ended",
+    "events_before_numbered",
+    "events_numbered",
 ];
 
 /// Dies here, if that was asked for.

@@ -15,7 +15,7 @@ mod db;
 pub mod delivery;
 pub mod dispatch;
 pub mod error;
-mod event;
+pub mod event;
 pub mod failpoint;
 pub mod failure;
 pub mod fleet;

@@ -24,6 +24,9 @@ const PROVIDER_LATENCY: &str = "bellhop_provider_latency_seconds";
 const WEBHOOK_LAG: &str = "bellhop_webhook_lag_seconds";
 const MEDIA_FETCHES: &str = "bellhop_media_fetches_total";
 const MEDIA_BYTES: &str = "bellhop_media_fetched_bytes_total";
+const EVENTS_NUMBERED: &str = "bellhop_events_numbered_total";
+const EVENT_STREAMS: &str = "bellhop_event_streams";
+const STREAMS_TOO_SLOW: &str = "bellhop_event_streams_too_slow_total";
 const DATABASE_UP: &str = "bellhop_database_up";
 const QUEUE_AGE: &str = "bellhop_queue_age_seconds";
 const IN_DOUBT: &str = "bellhop_in_doubt";
@@ -72,6 +75,9 @@ pub fn describe() {
     describe_histogram!(WEBHOOK_LAG, "From a message's or a status's own time until it arrived here");
     describe_counter!(MEDIA_FETCHES, "Attempts to fetch a file that a guest sent, by what came of them");
     describe_counter!(MEDIA_BYTES, "Bytes of files that guests sent and that are here");
+    describe_counter!(EVENTS_NUMBERED, "Events that this process gave their place in the log");
+    describe_gauge!(EVENT_STREAMS, "Streams of the live feed that are open");
+    describe_counter!(STREAMS_TOO_SLOW, "Streams that were closed because their client did not keep up");
     describe_gauge!(DATABASE_UP, "Whether the numbers below could be read from the database");
     describe_gauge!(
         QUEUE_AGE,
@@ -116,6 +122,32 @@ pub(crate) fn media_fetched(bytes: u64) {
 pub(crate) fn media_missed(is_over: bool) {
     let outcome = if is_over { "given_up" } else { "missed" };
     counter!(MEDIA_FETCHES, "outcome" => outcome).increment(1);
+}
+
+/// Counts events that got their numbers.
+pub(crate) fn events_numbered(count: u64) {
+    counter!(EVENTS_NUMBERED).increment(count);
+}
+
+/// Counts a stream of the live feed for as long as it lives.
+pub(crate) struct OpenStream;
+
+impl OpenStream {
+    pub fn new() -> Self {
+        gauge!(EVENT_STREAMS).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        gauge!(EVENT_STREAMS).decrement(1.0);
+    }
+}
+
+/// Counts a stream that did not keep up.
+pub(crate) fn stream_too_slow() {
+    counter!(STREAMS_TOO_SLOW).increment(1);
 }
 
 /// Notes how late something of a webhook is. Both times are the domain's.

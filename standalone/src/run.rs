@@ -81,6 +81,7 @@ fn spawn_work(
     work.spawn(
         async move { Ok(bellhop_api::serve(listener, served, options, stop.cancelled_owned()).await?) },
     );
+    work.number_events(app);
     let (worked, stop) = (app.clone(), work.shutdown());
     work.spawn(async move {
         let config = bellhop_worker::Config { sweep_interval };

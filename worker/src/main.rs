@@ -34,6 +34,7 @@ async fn work(settings: Settings) -> anyhow::Result<()> {
         bellhop_worker::run(worked, config, shutdown).await.context("the worker stopped")
     });
     tasks.spawn(fleet.keep(tasks.shutdown()));
+    tasks.number_events(&app);
     println!("worker listening on {}", http_url(address));
     process::run_until(stop, &app, tasks).await
 }

@@ -114,6 +114,7 @@ impl World {
             media: Arc::new(media(folder.path())),
             cipher: Arc::new(Nowhere),
             clock: clock.clone(),
+            wake: Arc::new(Nowhere),
         };
         let config = Config {
             lease: Duration::from_secs(5),

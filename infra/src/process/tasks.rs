@@ -1,6 +1,7 @@
 //! Tasks that stop together.
 
 use anyhow::Context;
+use bellhop_service::App;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,15 @@ impl Tasks {
 
     pub fn spawn(&mut self, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
         self.running.spawn(task);
+    }
+
+    /// Every process numbers the events that it, or one that died, has written.
+    pub fn number_events(&mut self, app: &App) {
+        let (app, shutdown) = (app.clone(), self.shutdown());
+        self.spawn(async move {
+            app.number_events(shutdown).await;
+            Ok(())
+        });
     }
 
     /// The end of the first task; never, when there is none.

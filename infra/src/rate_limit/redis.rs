@@ -53,7 +53,7 @@ pub struct RedisRateLimiter {
 /// An address that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("no address of a Redis server")]
-pub struct BadAddress(#[source] redis::RedisError);
+pub struct BadAddress(#[source] pub(crate) redis::RedisError);
 
 /// A script's answer that came in time.
 #[derive(Debug)]

@@ -149,6 +149,8 @@ impl App {
             created_at: scope.at,
             started_at: None,
             finished_at: None,
+            progress_at: None,
+            progress: None,
         };
         let home = property::home(&property);
         let reader = Reader::new((caller.property_id, connection), home, property.default_language);

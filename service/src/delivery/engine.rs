@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bellhop_domain::subscription::SubscriptionStatus;
 use bellhop_domain::{PropertyId, SubscriptionId};
 use bellhop_entity::{event, subscription};
+use futures_util::StreamExt;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -59,6 +60,7 @@ impl App {
     pub async fn deliver_webhooks(&self, stop: CancellationToken) {
         let token = crate::send::lease_token();
         let mut engine = Engine { app: self.clone(), token, houses: HashMap::new(), renewed: None };
+        let mut news = self.ports.wake.subscribe();
         let mut refreshed: Option<Instant> = None;
         while !stop.is_cancelled() {
             if refreshed.is_none_or(|at| at.elapsed() >= REFRESH) {
@@ -73,7 +75,7 @@ impl App {
             }
             tokio::select! {
                 () = self.deliveries.changed.notified() => refreshed = None,
-                () = self.log_grew() => {}
+                _ = news.next() => {}
                 () = tokio::time::sleep(REFRESH) => {}
                 () = stop.cancelled() => {}
             }
@@ -82,10 +84,6 @@ impl App {
         if let Err(error) = in_time(self.release_deliveries(token)).await {
             tracing::debug!(%error, "leases of deliveries not released; they run out");
         }
-    }
-
-    async fn log_grew(&self) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
     async fn active_subscriptions(&self) -> Result<Vec<Live>> {

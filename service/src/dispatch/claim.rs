@@ -16,7 +16,7 @@ use super::{Change, in_lane, settle};
 use crate::app::App;
 use crate::consent::{Gate, NotWanted};
 use crate::conversation;
-use crate::db::real_now;
+use crate::db::{Transaction, real_now};
 use crate::error::Result;
 use crate::event::Scope;
 use crate::message::lock;
@@ -144,12 +144,7 @@ impl App {
     }
 
     /// Ends a claimed message that its guest does not want.
-    async fn end_unwanted(
-        &self,
-        tx: DatabaseTransaction,
-        claim: &Claim,
-        not_wanted: NotWanted,
-    ) -> Result<Begun> {
+    async fn end_unwanted(&self, tx: Transaction, claim: &Claim, not_wanted: NotWanted) -> Result<Begun> {
         let row = lock(&tx, claim.message).await?;
         if row.lease_token != Some(claim.token) || row.status != MessageStatus::Queued {
             return Ok(Begun::NotOurs);

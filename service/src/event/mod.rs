@@ -1,4 +1,9 @@
-//! The event log's writing side.
+//! The event log: written with the change ([`record`]), numbered by the sequencer (`number`), read by its
+//! numbers (`read`) and as it goes on (`feed`).
+
+mod feed;
+mod number;
+mod read;
 
 use bellhop_domain::event::EventType;
 use bellhop_domain::{EventId, PropertyId};
@@ -10,6 +15,10 @@ use serde_json::Value;
 
 use crate::error::Result;
 use crate::rows::Rows;
+
+pub(crate) use feed::Feeds;
+pub use feed::{EventFeed, From, Live};
+pub use read::{Event, EventFilter, EventPage};
 
 /// Where and when something happened.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,4 @@
+//! News of event logs.
+
+pub mod in_process;
+pub mod redis;
