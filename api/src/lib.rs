@@ -15,6 +15,7 @@ mod content;
 mod conversations;
 mod cors;
 mod deadline;
+mod deliveries;
 mod docs;
 mod envelope;
 mod errors;
@@ -40,12 +41,14 @@ mod sending;
 mod serve;
 mod settle_in;
 mod stays;
+mod subscription;
 mod template;
 mod template_forms;
 mod templates;
 mod types;
 mod upload;
 mod webhook;
+mod webhooks;
 mod yaml;
 
 use std::sync::Arc;
@@ -98,6 +101,8 @@ enum Tag {
     Property,
     /// The hotel's WhatsApp numbers
     Connections,
+    /// Where events are delivered to
+    Webhooks,
     /// The way in from WhatsApp
     Webhook,
     /// Every code of the error envelope
@@ -118,7 +123,8 @@ type Resources = (
     consent::ConsentApi,
     property::PropertyApi,
     connections::Connections,
-    webhook::Webhook,
+    // A tuple has room for sixteen.
+    (webhooks::Webhooks, deliveries::Deliveries, webhook::Webhook),
     errors::Errors,
 );
 
@@ -137,7 +143,7 @@ fn service() -> OpenApiService<Resources, ()> {
         consent::ConsentApi,
         property::PropertyApi,
         connections::Connections,
-        webhook::Webhook,
+        (webhooks::Webhooks, deliveries::Deliveries, webhook::Webhook),
         errors::Errors,
     );
     OpenApiService::new(resources, "Bellhop", env!("CARGO_PKG_VERSION"))
