@@ -109,8 +109,8 @@ impl Deliveries {
 
     /// Deliver one once more
     ///
-    /// For admins and partners. Also one that was taken; one that is on its way stays as it is. With the same
-    /// `webhook-id`.
+    /// For admins and partners. Also one that was taken; one that waits for its next attempt does not wait. With the
+    /// same `webhook-id`.
     #[oai(
         path = "/webhooks/:webhook_id/deliveries/:delivery_id/redeliver",
         method = "post",

@@ -13,6 +13,7 @@ pub mod proxy;
 mod scratch;
 pub mod services;
 mod simulator;
+pub mod sink;
 
 pub use client::{Answer, Api, text_to};
 pub use home::Home;

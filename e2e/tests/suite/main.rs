@@ -25,6 +25,7 @@ mod newcomer;
 mod order_and_refusals;
 mod outages;
 mod outside;
+mod partners;
 mod races;
 mod seed_tour;
 mod services;

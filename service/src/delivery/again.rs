@@ -30,7 +30,7 @@ pub struct Again {
 }
 
 impl App {
-    /// Delivers one once more, also one that was taken. One that is on its way anyway stays as it is.
+    /// Delivers one once more, also one that was taken. One that waits for its next attempt does not wait.
     pub async fn redeliver(
         &self,
         caller: &Caller,
@@ -39,11 +39,7 @@ impl App {
         subscription::find(self.db.reader(), caller, id).await?;
         find(self.db.reader(), (id, delivery)).await?;
         let tx = self.db.begin().await?;
-        due_again()
-            .filter(delivery::Column::Id.eq(delivery))
-            .filter(delivery::Column::Status.ne(DeliveryStatus::Pending))
-            .exec(&tx)
-            .await?;
+        due_again().filter(delivery::Column::Id.eq(delivery)).exec(&tx).await?;
         ask_again(&tx, id).await?;
         tx.commit().await?;
         self.deliveries.changed();

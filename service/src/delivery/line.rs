@@ -61,6 +61,7 @@ impl Line {
     /// Takes a delivery in. `false` when there is no room.
     pub fn offer(&mut self, item: Item, now: DateTime<Utc>) -> bool {
         if self.known.contains(&item.id) {
+            self.hasten(item, now);
             return true;
         }
         if self.known.len() >= LINE_MAX {
@@ -74,6 +75,18 @@ impl Line {
             self.queue(item)
         }
         true
+    }
+
+    /// Somebody asked for one that waits: it is due before its time.
+    fn hasten(&mut self, item: Item, now: DateTime<Utc>) {
+        if let Some(at) =
+            self.later.iter().position(|known| known.id == item.id && item.due_at < known.due_at)
+        {
+            self.later.swap_remove(at);
+            self.known.remove(&item.id);
+            self.unhold(&item);
+            self.offer(item, now);
+        }
     }
 
     fn queue(&mut self, item: Item) {
@@ -111,8 +124,14 @@ impl Line {
     /// One that was under way is over.
     pub fn ended(&mut self, item: &Item) {
         self.known.remove(&item.id);
+        if let Some(conversation) = item.conversation {
+            self.busy.remove(&conversation);
+        }
+        self.unhold(item);
+    }
+
+    fn unhold(&mut self, item: &Item) {
         let Some(conversation) = item.conversation else { return };
-        self.busy.remove(&conversation);
         if let Some(holds) = self.holds.get_mut(&conversation) {
             holds.retain(|hold| hold.number != item.number);
             if holds.is_empty() {
@@ -211,6 +230,17 @@ mod tests {
         assert_eq!(first.number, 1);
         line.ended(&first);
         assert!(line.next(at(1500)).is_none());
+    }
+
+    #[test]
+    fn what_waits_goes_at_once_when_somebody_asks_for_it() {
+        let a = Some(ConversationId::new());
+        let mut line = line(true, [(1, a), (2, a)]);
+        let first = line.next(at(0)).unwrap();
+        line.again(failed(first.clone(), 1000));
+        assert!(line.offer(first, at(10)));
+        assert_eq!(line.next(at(10)).unwrap().number, 1);
+        assert!(line.next(at(10)).is_none());
     }
 
     #[test]
