@@ -39,6 +39,7 @@ needs!(
     ResolveConversations,
     ReadGuests,
     ReadAnalytics,
+    ReadEvents,
     ChangeGuests,
     ImportGuests,
     ManageStays,

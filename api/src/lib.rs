@@ -19,8 +19,12 @@ mod deliveries;
 mod docs;
 mod envelope;
 mod errors;
+mod event;
+mod event_data;
+mod events;
 mod export;
 mod failure;
+mod feed;
 mod guest_import;
 mod guests;
 mod health;
@@ -42,6 +46,7 @@ mod serve;
 mod settle_in;
 mod stays;
 mod subscription;
+mod subscriptions;
 mod template;
 mod template_forms;
 mod templates;
@@ -101,6 +106,8 @@ enum Tag {
     Property,
     /// The hotel's WhatsApp numbers
     Connections,
+    /// What happens in the hotel, as a log and as it goes on
+    Events,
     /// Where events are delivered to
     Webhooks,
     /// The way in from WhatsApp
@@ -124,11 +131,12 @@ type Resources = (
     property::PropertyApi,
     connections::Connections,
     // A tuple has room for sixteen.
-    (webhooks::Webhooks, deliveries::Deliveries, webhook::Webhook),
+    events::Events,
+    (subscriptions::Subscriptions, deliveries::Deliveries, webhook::Webhook),
     errors::Errors,
 );
 
-fn service() -> OpenApiService<Resources, ()> {
+fn service() -> OpenApiService<Resources, webhooks::Told> {
     let resources = (
         sending::Sending,
         messages::Messages,
@@ -143,10 +151,12 @@ fn service() -> OpenApiService<Resources, ()> {
         consent::ConsentApi,
         property::PropertyApi,
         connections::Connections,
-        (webhooks::Webhooks, deliveries::Deliveries, webhook::Webhook),
+        events::Events,
+        (subscriptions::Subscriptions, deliveries::Deliveries, webhook::Webhook),
         errors::Errors,
     );
     OpenApiService::new(resources, "Bellhop", env!("CARGO_PKG_VERSION"))
+        .webhooks()
         .description(openapi::DESCRIPTION)
         .url_prefix(BASE_PATH)
 }

@@ -25,6 +25,12 @@ pub async fn serve(
     options: Options,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
+    let ending = application.clone();
+    let shutdown = async move {
+        shutdown.await;
+        // They would use up the grace of those who wait for an answer.
+        ending.end_feeds();
+    };
     let server = Server::new_with_acceptor(Careful(TcpAcceptor::from_tokio(listener)?));
     server.run_with_graceful_shutdown(app(application, options), shutdown, Some(GRACE)).await
 }

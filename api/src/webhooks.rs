@@ -1,126 +1,130 @@
-//! Partners' webhooks: where events are delivered to.
+//! The document's `webhooks`: a type of event each, with the shape of its `data`.
+//!
+//! By hand: the framework's macro keeps one operation for each HTTP method, and all of these are POST.
 
-use bellhop_domain::SubscriptionId;
-use bellhop_service::page::PageRequest;
-use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path, Query};
-use poem_openapi::payload::Json;
-
-use crate::auth::{Authorized, ManageSubscriptions};
-use crate::body::JsonBody;
-use crate::envelope::ApiError;
-use crate::list::List;
-use crate::subscription::{
-    ChangeWebhook, ConfigureWebhook, Ended, Made, RotatedSecret, Subscription, TestedWebhook,
+use bellhop_domain::event::EventType;
+use poem::http::Method;
+use poem_openapi::Webhook;
+use poem_openapi::registry::{
+    MetaMediaType, MetaOperation, MetaRequest, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef,
+    MetaWebhook, Registry,
 };
-use crate::types::Limit;
-use crate::{BASE_PATH, Tag};
+use poem_openapi::types::{ParseFromJSON, ToJSON, Type};
 
-pub struct Webhooks;
+use crate::event::EventOf;
+use crate::event_data as data;
 
-#[OpenApi(tag = "Tag::Webhooks")]
-impl Webhooks {
-    /// Configure a webhook
-    ///
-    /// For admins and partners. The address is asked first: a GET with `hub.mode=subscribe`, `hub.verify_token` and
-    /// `hub.challenge`, to be answered with the challenge. Where that GET is answered with 404 or 405, an admin's
-    /// webhook proves itself by a signed POST `{event: "webhook_verification", data: {verify_token, challenge}}` that
-    /// is answered with 2xx. It begins with what happens from then on; earlier events come by a replay.
-    #[oai(path = "/webhooks/configure", method = "post", operation_id = "configure_webhook")]
-    async fn configure(
-        &self,
-        auth: Authorized<ManageSubscriptions>,
-        /// Makes repeats safe for 24 hours; quoted or not
-        #[oai(name = "Idempotency-Key")]
-        key: Header<Option<String>>,
-        body: JsonBody<ConfigureWebhook>,
-    ) -> Result<Made, ApiError> {
-        let key = body.idempotency_key(key.as_deref())?;
-        let made = auth.app.configure_webhook(&auth.caller, body.value.draft(key)?).await?;
-        let location = format!("{BASE_PATH}/webhooks/{}", made.view.id);
-        Ok(Made::Created(Json(made.into()), location))
+/// What Bellhop tells of by itself.
+pub struct Told;
+
+/// A type's line in the document.
+struct Shape {
+    summary: &'static str,
+    schema: MetaSchemaRef,
+    register: fn(&mut Registry),
+}
+
+impl Shape {
+    fn of<T: Type + ParseFromJSON + ToJSON>(summary: &'static str) -> Self {
+        Self { summary, schema: EventOf::<T>::schema_ref(), register: EventOf::<T>::register }
+    }
+}
+
+/// The one table: no type without a shape.
+fn shape(event: EventType) -> Shape {
+    use EventType as E;
+    match event {
+        E::InboundMessage => Shape::of::<data::InboundMessageData>("A guest wrote"),
+        E::MediaReceived => Shape::of::<data::MediaReceivedData>("A file that a guest sent is here"),
+        E::MessageEdited => Shape::of::<data::RevisionData>("A guest changed a message"),
+        E::MessageRevoked => Shape::of::<data::RevisionData>("A guest deleted a message"),
+        E::MessageQueued => Shape::of::<data::MessageData>("A message is to leave"),
+        E::MessageSent => Shape::of::<data::MessageData>("WhatsApp has taken a message"),
+        E::MessageDelivered => Shape::of::<data::MessageData>("A message has reached the guest"),
+        E::MessageRead => Shape::of::<data::MessageData>("The guest has read a message"),
+        E::MessageFailed => Shape::of::<data::MessageData>("A message does not reach the guest"),
+        E::MessageExpired => Shape::of::<data::MessageData>("The window closed before a message could leave"),
+        E::MessageInDoubt => Shape::of::<data::MessageData>("It is not known whether a message has left"),
+        E::BatchAccepted => Shape::of::<data::BatchData>("A batch was handed in"),
+        E::BatchProgress => Shape::of::<data::BatchData>("How far a batch is, every few seconds"),
+        E::BatchPaused => Shape::of::<data::BatchData>("A batch was paused"),
+        E::BatchResumed => Shape::of::<data::BatchData>("A batch goes on"),
+        E::BatchStopped => Shape::of::<data::BatchData>("A batch stopped by itself"),
+        E::BatchCancelled => Shape::of::<data::BatchData>("A batch was cancelled"),
+        E::BatchCompleted => Shape::of::<data::BatchData>("Nothing of a batch is left to send"),
+        E::ConversationOpened => Shape::of::<data::ConversationData>("A conversation begins"),
+        E::ConversationResolved => Shape::of::<data::ResolvedData>("Staff closed a conversation"),
+        E::ConversationReopened => Shape::of::<data::ConversationData>("A closed conversation goes on"),
+        E::WindowOpened => Shape::of::<data::WindowData>("The customer service window is open"),
+        E::WindowClosing => Shape::of::<data::WindowData>("The window ends in an hour or less"),
+        E::WindowClosed => Shape::of::<data::WindowData>("The window has ended"),
+        E::GuestCreated => Shape::of::<data::GuestCreatedData>("A guest was met for the first time"),
+        E::GuestUpdated => Shape::of::<data::GuestUpdatedData>("What is known about a guest has changed"),
+        E::GuestMerged => Shape::of::<data::GuestMergedData>("Two guests turned out to be one"),
+        E::GuestOptedIn => Shape::of::<data::ConsentData>("A guest agrees to get messages of a kind"),
+        E::GuestOptedOut => Shape::of::<data::ConsentData>("A guest wants no messages of a kind"),
+        E::TemplateStatusChanged => {
+            Shape::of::<data::TemplateData>("A template may be sent, or not any more")
+        }
+        E::TemplateCategoryChanged => Shape::of::<data::TemplateData>("WhatsApp files a template elsewhere"),
+        E::TemplateQualityChanged => {
+            Shape::of::<data::TemplateData>("Guests' view of a template has changed")
+        }
+        E::ConnectionStatusChanged => {
+            Shape::of::<data::ConnectionData>("A number of the hotel can send, or not any more")
+        }
+        E::SubscriptionStatusChanged => {
+            Shape::of::<data::SubscriptionData>("A webhook gets its events, or not any more")
+        }
+    }
+}
+
+impl Webhook for Told {
+    fn meta() -> Vec<MetaWebhook> {
+        EventType::ALL.iter().map(|event| hook(*event)).collect()
     }
 
-    /// The webhooks, the newest first
-    ///
-    /// For admins and partners. A partner's token sees those that it made.
-    #[oai(path = "/webhooks", method = "get", operation_id = "list_webhooks")]
-    async fn list(
-        &self,
-        auth: Authorized<ManageSubscriptions>,
-        limit: Query<Option<Limit>>,
-        /// `next_cursor` of the page before
-        cursor: Query<Option<String>>,
-    ) -> Result<Json<List<Subscription>>, ApiError> {
-        let page = PageRequest::parse(limit.0.map(|limit| limit.0), cursor.0)?;
-        Ok(Json(auth.app.subscriptions(&auth.caller, page).await?.into()))
+    fn register(registry: &mut Registry) {
+        for event in EventType::ALL {
+            (shape(*event).register)(registry);
+        }
     }
+}
 
-    /// A webhook
-    ///
-    /// For admins and partners.
-    #[oai(path = "/webhooks/:webhook_id", method = "get", operation_id = "get_webhook")]
-    async fn get(
-        &self,
-        auth: Authorized<ManageSubscriptions>,
-        webhook_id: Path<SubscriptionId>,
-    ) -> Result<Json<Subscription>, ApiError> {
-        Ok(Json(auth.app.subscription(&auth.caller, webhook_id.0).await?.into()))
-    }
+fn hook(event: EventType) -> MetaWebhook {
+    let Shape { summary, schema, .. } = shape(event);
+    let content = vec![MetaMediaType { content_type: "application/json", schema: only(event, schema) }];
+    let taken = MetaResponse {
+        description: "Any 2xx: the event is yours now",
+        status: Some(200),
+        status_range: None,
+        content: vec![],
+        headers: vec![],
+    };
+    let operation = MetaOperation {
+        method: Method::POST,
+        tags: vec![],
+        summary: Some(summary),
+        description: None,
+        external_docs: None,
+        params: vec![],
+        request: Some(MetaRequest { description: None, content, required: true }),
+        responses: MetaResponses { responses: vec![taken] },
+        deprecated: false,
+        security: vec![],
+        operation_id: Some(event.as_str()),
+        code_samples: vec![],
+    };
+    MetaWebhook { name: event.as_str(), operation }
+}
 
-    /// Change, pause or take up a webhook
-    ///
-    /// For admins and partners. While it does not get its events they wait, and come when it is active again.
-    #[oai(path = "/webhooks/:webhook_id", method = "patch", operation_id = "change_webhook")]
-    async fn change(
-        &self,
-        auth: Authorized<ManageSubscriptions>,
-        webhook_id: Path<SubscriptionId>,
-        body: JsonBody<ChangeWebhook>,
-    ) -> Result<Json<Subscription>, ApiError> {
-        let change = body.value.change()?;
-        Ok(Json(auth.app.change_webhook(&auth.caller, webhook_id.0, change).await?.into()))
-    }
-
-    /// Remove a webhook
-    ///
-    /// For admins and partners.
-    #[oai(path = "/webhooks/:webhook_id", method = "delete", operation_id = "remove_webhook")]
-    async fn remove(
-        &self,
-        auth: Authorized<ManageSubscriptions>,
-        webhook_id: Path<SubscriptionId>,
-    ) -> Result<Ended, ApiError> {
-        auth.app.remove_webhook(&auth.caller, webhook_id.0).await?;
-        Ok(Ended::Gone)
-    }
-
-    /// Make another signing secret
-    ///
-    /// For admins and partners. For 24 hours everything is signed with both, in one header.
-    #[oai(
-        path = "/webhooks/:webhook_id/rotate-secret",
-        method = "post",
-        operation_id = "rotate_webhook_secret"
-    )]
-    async fn rotate(
-        &self,
-        auth: Authorized<ManageSubscriptions>,
-        webhook_id: Path<SubscriptionId>,
-    ) -> Result<Json<RotatedSecret>, ApiError> {
-        Ok(Json(auth.app.rotate_webhook_secret(&auth.caller, webhook_id.0).await?.into()))
-    }
-
-    /// Send a test event
-    ///
-    /// For admins and partners. At once, and once: the event `webhook_test`. WEBHOOK_DELIVERY_FAILED unless it is
-    /// answered with 2xx within 15 seconds.
-    #[oai(path = "/webhooks/:webhook_id/test", method = "post", operation_id = "test_webhook")]
-    async fn test(
-        &self,
-        auth: Authorized<ManageSubscriptions>,
-        webhook_id: Path<SubscriptionId>,
-    ) -> Result<Json<TestedWebhook>, ApiError> {
-        Ok(Json(auth.app.test_webhook(&auth.caller, webhook_id.0).await?.into()))
-    }
+/// An event of this type and no other.
+fn only(event: EventType, schema: MetaSchemaRef) -> MetaSchemaRef {
+    let word = MetaSchema { enum_items: vec![event.as_str().into()], ..MetaSchema::new("string") };
+    let this = MetaSchema {
+        properties: vec![("event", MetaSchemaRef::Inline(Box::new(word)))],
+        ..MetaSchema::new("object")
+    };
+    let all_of = vec![schema, MetaSchemaRef::Inline(Box::new(this))];
+    MetaSchemaRef::Inline(Box::new(MetaSchema { all_of, ..MetaSchema::ANY }))
 }

@@ -127,6 +127,7 @@ use crate::webhook::ChangeOutcome;
 use crate::window::WindowState;
 
 enum_types!(
+    EventType,
     GroupBy,
     ButtonKind,
     WindowState,
@@ -149,7 +150,6 @@ enum_types!(
     InDoubtPolicy,
     StayStatus,
     StayOutcome,
-    EventType,
     SubscriptionStatus,
     Verification,
     WebhookDeliveryStatus

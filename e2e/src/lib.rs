@@ -14,6 +14,7 @@ mod scratch;
 pub mod services;
 mod simulator;
 pub mod sink;
+pub mod stream;
 
 pub use client::{Answer, Api, text_to};
 pub use home::Home;

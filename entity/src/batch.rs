@@ -42,8 +42,8 @@ pub struct Model {
     pub created_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
-    /// When somebody last looked whether there is progress to tell of (real time), and what was told.
-    pub progress_at: Option<DateTime<Utc>>,
+    /// Before when nobody looks whether there is progress to tell of (real time), and what was told last.
+    pub progress_due_at: Option<DateTime<Utc>>,
     pub progress: Option<String>,
 }
 

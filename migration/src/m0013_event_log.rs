@@ -41,7 +41,7 @@ impl MigrationTrait for Migration {
         manager.execute(ended).await?;
         // Spelled out on both databases, as the query spells it: their planners compare the words.
         connection.execute_unprepared(WINDOWS).await?;
-        for column in [time_null("progress_at"), text_null("progress")] {
+        for column in [time_null("progress_due_at"), text_null("progress")] {
             manager.alter_table(add("batches", column)).await?;
         }
         Ok(())

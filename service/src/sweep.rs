@@ -1,5 +1,5 @@
 //! What nobody else will do: leases that ran out, doubts that lasted, keys that grew old, reservations of
-//! which nobody spoke again.
+//! which nobody spoke again, windows that end.
 
 use bellhop_domain::attempt::{AttemptOutcome, AttemptRef};
 use bellhop_domain::batch::BatchStatus;
@@ -41,6 +41,8 @@ impl App {
             in_time(self.start_due_fetches()).await,
             in_time(self.apply_late_revisions()).await,
             in_time(self.let_reservations_lapse()).await.map(|()| 0),
+            in_time(self.tell_of_windows()).await.map(|_| 0),
+            in_time(self.tell_of_progress()).await.map(|_| 0),
         ];
         parts.into_iter().sum()
     }

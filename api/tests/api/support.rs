@@ -17,6 +17,7 @@ use bellhop_domain::ports::{
 use bellhop_domain::rights::Role;
 use bellhop_domain::{ConnectionId, ConversationId, PropertyId, Secret};
 use bellhop_infra::media::{MediaPlace, Objects, S3};
+use bellhop_infra::wake::in_process::InProcessWake;
 use bellhop_migration::{Migrator, MigratorTrait};
 use bellhop_service::connection::NewConnection;
 use bellhop_service::property::PropertyChange;
@@ -115,7 +116,7 @@ impl World {
             media: Arc::new(media(folder.path())),
             cipher: Arc::new(Nowhere),
             clock: clock.clone(),
-            wake: Arc::new(Nowhere),
+            wake: Arc::new(InProcessWake::default()),
             webhooks: Arc::new(Nowhere),
         };
         let config = Config {

@@ -12,6 +12,7 @@ mod crash;
 mod crossings;
 mod data_folder;
 mod deaths;
+mod events;
 mod every_type;
 mod idempotency;
 mod identities;

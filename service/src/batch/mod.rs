@@ -20,6 +20,7 @@ mod mend;
 mod options;
 mod people;
 mod prepare;
+mod progress;
 mod receive;
 mod record;
 mod room;

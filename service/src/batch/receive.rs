@@ -149,7 +149,7 @@ impl App {
             created_at: scope.at,
             started_at: None,
             finished_at: None,
-            progress_at: None,
+            progress_due_at: None,
             progress: None,
         };
         let home = property::home(&property);

@@ -132,7 +132,7 @@ impl App {
         })
     }
 
-    async fn count(&self, row: &batch::Model) -> Result<Counts> {
+    pub(super) async fn count(&self, row: &batch::Model) -> Result<Counts> {
         let rows: Vec<(MessageStatus, i64)> = message::Entity::find()
             .select_only()
             .column(message::Column::Status)

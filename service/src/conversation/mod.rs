@@ -1,6 +1,7 @@
 //! Conversations: one for each guest and number, for good.
 
 mod analytics;
+mod closing;
 mod read;
 mod touch;
 

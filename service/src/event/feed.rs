@@ -21,7 +21,6 @@ use tokio_util::sync::CancellationToken;
 use super::read::{Event, EventFilter};
 use crate::app::App;
 use crate::auth::Caller;
-use crate::conversation;
 use crate::db::in_time;
 use crate::error::{Error, Result};
 use crate::numbers::{self, OpenStream};
@@ -107,9 +106,7 @@ impl App {
     ) -> Result<EventFeed> {
         caller.require(Right::ReadEvents)?;
         let property = caller.property_id;
-        if let Some(id) = filter.conversation {
-            filter.conversation = Some(conversation::find(self.db.reader(), property, id).await?.id);
-        }
+        self.find_conversation(property, &mut filter).await?;
         let mut feed = EventFeed {
             app: self.clone(),
             property,

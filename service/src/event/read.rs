@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::error::{Error, Result};
+use crate::conversation;
+use crate::error::{Error, Result, shorten};
+use crate::page::PageRequest;
 use crate::rows::among;
 
 /// Rows that one reading looks at, so that a filter which fits almost nothing does not read the whole log.
@@ -54,6 +56,20 @@ pub struct EventPage {
 }
 
 impl EventFilter {
+    /// `types` as a query has them, separated by commas.
+    pub fn parse(types: Option<&str>, conversation: Option<ConversationId>) -> Result<Self> {
+        let read = |word: &str| {
+            word.trim().parse().map_err(|_| {
+                let known: Vec<_> = EventType::ALL.iter().map(|of| of.as_str()).collect();
+                let what =
+                    format!("there is no type \"{}\"; the types are {}", shorten(word), known.join(", "));
+                Error::field("types", what)
+            })
+        };
+        let types = types.map_or(Ok(Vec::new()), |words| words.split(',').map(read).collect())?;
+        Ok(Self { types, conversation })
+    }
+
     /// Whether an event is wanted.
     pub fn fits(&self, event: &Event) -> bool {
         let of_type = self.types.is_empty() || self.types.contains(&event.event);
@@ -66,16 +82,30 @@ impl EventFilter {
 }
 
 impl App {
-    /// The events after a number, 0 being before the first, at most `limit` of them.
+    /// The events after a number, 0 being before the first.
     pub async fn events(
         &self,
         caller: &Caller,
-        filter: &EventFilter,
-        (after, limit): (i64, u64),
+        mut filter: EventFilter,
+        (after, page): (i64, PageRequest),
     ) -> Result<EventPage> {
         caller.require(Right::ReadEvents)?;
-        self.check_cursor(caller.property_id, after).await?;
-        self.events_after(caller.property_id, filter, (after, limit)).await
+        let property = caller.property_id;
+        self.find_conversation(property, &mut filter).await?;
+        self.check_cursor(property, after).await?;
+        self.events_after(property, &filter, (after, page.limit())).await
+    }
+
+    /// A conversation that was folded into another goes on as that one.
+    pub(super) async fn find_conversation(
+        &self,
+        property: PropertyId,
+        filter: &mut EventFilter,
+    ) -> Result<()> {
+        if let Some(id) = filter.conversation {
+            filter.conversation = Some(conversation::find(self.db.reader(), property, id).await?.id);
+        }
+        Ok(())
     }
 
     /// The number of the property's latest event; 0 when it has none.

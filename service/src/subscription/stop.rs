@@ -21,7 +21,7 @@ pub(super) async fn tell(
 ) -> Result<EventId> {
     let removed = row.removed_at.is_some();
     let data = json!({
-        "subscription_id": row.id, "before": before, "removed": removed,
+        "subscription_id": row.id, "previous_status": before, "removed": removed,
         "status": row.status, "failing_since": row.failing_since.map(rfc3339),
     });
     event::record_one(tx, scope, EventType::SubscriptionStatusChanged, data).await

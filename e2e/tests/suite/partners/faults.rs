@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bellhop_e2e::sink::{Manner, Sink};
 use bellhop_e2e::eventually;
+use bellhop_e2e::sink::{Manner, Sink};
 use reqwest::Method;
 use serde_json::json;
 

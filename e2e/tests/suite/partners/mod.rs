@@ -72,7 +72,10 @@ async fn the_guides_webhook_gets_the_guides_event() {
     });
     let made = configured(&hotel.admin, &guide).await;
     assert_eq!((&made["status"], &made["verification"]), (&json!("active"), &json!("echo")));
-    assert_eq!((&made["retry_config"], &made["events"].as_array().unwrap().len()), (&guide["retry_config"], &5));
+    assert_eq!(
+        (&made["retry_config"], &made["events"].as_array().unwrap().len()),
+        (&guide["retry_config"], &5)
+    );
     let secret = made["signing_secret"].as_str().unwrap();
     assert!(secret.starts_with("whsec_"));
     let conversation = hotel.guest(ANA, "Ana").await;
@@ -109,7 +112,10 @@ async fn an_address_is_proven_and_a_partner_sees_its_own_only() {
     let refused = partner.post("/webhooks/configure", &wanted(&sink)).await;
     assert_eq!(refused.refused(422), "WEBHOOK_URL_NOT_PROVEN");
     sink.does(Manner::Answers(500));
-    assert_eq!(hotel.admin.post("/webhooks/configure", &wanted(&sink)).await.refused(422), "WEBHOOK_URL_NOT_PROVEN");
+    assert_eq!(
+        hotel.admin.post("/webhooks/configure", &wanted(&sink)).await.refused(422),
+        "WEBHOOK_URL_NOT_PROVEN"
+    );
     let echo = Sink::open().await;
     let own = configured(&partner, &wanted(&echo)).await;
     let path = format!("/webhooks/{}", own["id"].as_str().unwrap());
@@ -148,7 +154,11 @@ async fn nothing_inside_is_reached_unless_that_was_allowed() {
     for url in [sink.url.clone(), sink.url.replace("http://", "https://"), public_name] {
         let mut body = wanted(&sink);
         body["webhook_url"] = json!(url);
-        assert_eq!(hotel.admin.post("/webhooks/configure", &body).await.refused(400), "VALIDATION_FAILED", "{url}");
+        assert_eq!(
+            hotel.admin.post("/webhooks/configure", &body).await.refused(400),
+            "VALIDATION_FAILED",
+            "{url}"
+        );
     }
     assert!(sink.seen().is_empty());
     hotel.close().await;
@@ -184,7 +194,8 @@ async fn a_pause_loses_nothing_and_a_replay_brings_what_was_before() {
     let replay = hotel.admin.post(&format!("{path}/replay"), &json!({"from_sequence": 1})).await.expect(202);
     assert!(replay["to_sequence"].as_i64().unwrap() > 1);
     sink.until_taken("before").await;
-    eventually("what was taken comes once more", || async { (sink.taken("one").len() == 2).then_some(()) }).await;
+    eventually("what was taken comes once more", || async { (sink.taken("one").len() == 2).then_some(()) })
+        .await;
     assert!(sink.taken("one").iter().all(|again| again.id() == one.id()));
     assert_eq!(hotel.admin.ask(Method::DELETE, &path, None, &[]).await.status.as_u16(), 204);
     assert_eq!(hotel.admin.get(&path).await.refused(404), "NOT_FOUND");

@@ -92,7 +92,11 @@ async fn a_new_secret_takes_over_while_the_former_one_still_fits() {
     assert!(fits(new, &last) && !fits(new, &sink.taken("n0")[0]) && !fits(new, &bent(&last)));
     hotel.phones.advance_clock(25 * 3600).await;
     // What changes is read again at once; time alone, within a second.
-    hotel.admin.ask(Method::PATCH, &format!("/webhooks/{id}"), Some(&json!({"ordered": false})), &[]).await.expect(200);
+    hotel
+        .admin
+        .ask(Method::PATCH, &format!("/webhooks/{id}"), Some(&json!({"ordered": false})), &[])
+        .await
+        .expect(200);
     hotel.phones.writes(ANA, "a day later").await;
     let late = sink.until_taken("a day later").await;
     assert!(fits(new, &late) && !fits(former, &late));
