@@ -53,6 +53,7 @@ impl Rule {
 pub struct GuardedClient {
     http: Client,
     rule: Rule,
+    patience: Duration,
 }
 
 impl GuardedClient {
@@ -76,7 +77,7 @@ impl GuardedClient {
             .tcp_nodelay(true)
             .user_agent(concat!("bellhop-webhooks/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { http, rule })
+        Ok(Self { http, rule, patience: PATIENCE })
     }
 
     fn read(&self, url: &str) -> Result<Url, BadUrl> {
@@ -128,7 +129,7 @@ impl WebhookClient for GuardedClient {
     }
 
     async fn send(&self, request: WebhookRequest) -> Result<Reply, Bounce> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.patience;
         let url = self.read(&request.url)?;
         let answer = timeout_at(until, self.request(url, request).send()).await;
         let mut response = answer.map_err(|_| Bounce::TooLate)?.map_err(|error| bounce(&error))?;
