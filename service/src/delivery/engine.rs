@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fan_out::{Lost, Made};
 use super::runner::{Inbox, Runner};
-use super::{LEASE_MAX, Live};
+use super::{Live, lease_of};
 use crate::app::App;
 use crate::db::in_time;
 use crate::error::Result;
@@ -138,8 +138,8 @@ impl Engine {
             of.entry(live.property).or_default().push(live);
         }
         self.houses.retain(|property, _| of.contains_key(property));
-        let third = self.app.config.lease.min(LEASE_MAX) / 3;
-        let renew = self.renewed.is_none_or(|at| at.elapsed() >= third.min(REFRESH));
+        let third = lease_of(&self.app.config) / 3;
+        let renew = self.renewed.is_none_or(|at| at.elapsed() >= third);
         for (property, all) in of {
             let known = self.houses.contains_key(&property);
             if (renew || !known) && !self.app.hold_deliveries(property, self.token).await? {

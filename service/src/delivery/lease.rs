@@ -8,7 +8,7 @@ use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::LEASE_MAX;
+use super::lease_of;
 use crate::app::App;
 use crate::db::real_now;
 use crate::error::Result;
@@ -18,8 +18,7 @@ impl App {
     pub(super) async fn hold_deliveries(&self, property: PropertyId, token: Uuid) -> Result<bool> {
         use delivery_lease::Column;
         let now = real_now();
-        let lease = self.config.lease.min(LEASE_MAX);
-        let until = now + TimeDelta::from_std(lease).unwrap_or(TimeDelta::seconds(10));
+        let until = now + TimeDelta::from_std(lease_of(&self.config)).unwrap_or(TimeDelta::seconds(10));
         let row =
             delivery_lease::ActiveModel { property_id: Set(property), token: Set(token), until: Set(until) };
         let free = Expr::col((delivery_lease::Entity, Column::Until)).lte(now).or(Expr::col((

@@ -149,8 +149,23 @@ impl Line {
         self.later.push(item);
     }
 
-    pub fn nothing_ready(&self) -> bool {
-        self.ready.is_empty()
+    /// Whether there is one that may go.
+    pub fn can_go(&self, now: DateTime<Utc>) -> bool {
+        self.ready
+            .iter()
+            .chain(self.later.iter().filter(|item| item.due_at <= now))
+            .any(|item| self.may_go(item, now))
+    }
+
+    /// Makes room in a full line, when nothing in it may go: what is only held back is left to the rows.
+    pub fn make_room(&mut self, now: DateTime<Utc>) {
+        if self.known.len() >= LINE_MAX {
+            let (go, held) =
+                std::mem::take(&mut self.ready).into_iter().partition(|item| self.may_go(item, now));
+            let held: Vec<Item> = held;
+            self.ready = go;
+            held.iter().for_each(|item| drop(self.known.remove(&item.id)));
+        }
     }
 
     /// When something may go that may not now, but for what waits for one under way.
@@ -264,5 +279,17 @@ mod tests {
         assert_eq!(line.next(at(0)).unwrap().number, 1);
         line.ended(&first);
         assert!(line.offer(item(9999, None), at(0)));
+    }
+
+    #[test]
+    fn those_who_are_held_back_give_way_in_a_full_line() {
+        let a = Some(ConversationId::new());
+        let mut line = line(true, (0..LINE_MAX as i64).map(|n| (n, a)));
+        let first = line.next(at(0)).unwrap();
+        line.again(failed(first, 1000));
+        assert!(!line.can_go(at(1)) && !line.offer(item(5000, None), at(1)));
+        line.make_room(at(1));
+        assert!(line.offer(item(5000, None), at(1)) && line.can_go(at(1)));
+        assert_eq!(line.next(at(1)).unwrap().number, 5000);
     }
 }

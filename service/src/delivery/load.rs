@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bellhop_domain::{EventId, SubscriptionId};
 use bellhop_entity::{delivery, event, subscription};
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::line::{Item, LINE_MAX};
@@ -48,7 +48,7 @@ impl App {
             pending.order_by_asc(Column::DueAt).limit(LINE_MAX as u64 + 1).all(self.db.reader()).await?;
         if rows.len() <= LINE_MAX {
             let newest = rows.iter().map(|row| row.number).max();
-            let all_upto = Some(newest.max(cursor.flatten()).unwrap_or_default());
+            let all_upto = Some(Ord::max(newest, cursor.flatten()).unwrap_or_default());
             return Ok(Loaded { items: self.with_events(rows).await?, all_upto });
         }
         let rows = self.heads(id, ordered, now).await?;
@@ -65,16 +65,10 @@ impl App {
         use delivery::Column;
         let mut query = delivery::Entity::find()
             .filter(Column::SubscriptionId.eq(id))
-            .filter(Expr::cust("status = 'pending'"))
+            .filter(Expr::cust("deliveries.status = 'pending'"))
             .filter(Column::DueAt.lte(now));
         if ordered {
-            let ahead = Expr::cust_with_values(
-                "NOT EXISTS (SELECT 1 FROM deliveries ahead WHERE ahead.subscription_id = deliveries.subscription_id \
-                 AND ahead.status = 'pending' AND ahead.conversation_id = deliveries.conversation_id \
-                 AND ahead.number < deliveries.number AND (ahead.holds_until IS NULL OR ahead.holds_until > $1))",
-                [now],
-            );
-            query = query.filter(ahead);
+            query = query.filter(Expr::exists(ahead(now)).not());
         }
         let query = query.order_by_asc(Column::DueAt).order_by_asc(Column::Number).limit(PART);
         Ok(query.all(self.db.reader()).await?)
@@ -105,4 +99,20 @@ impl App {
         };
         Ok(rows.into_iter().filter_map(item).collect())
     }
+}
+
+/// What is before the delivery in its conversation and still holds it back.
+fn ahead(now: DateTime<Utc>) -> SelectStatement {
+    use delivery::Column;
+    let ahead = |column| Expr::col((Alias::new("ahead"), column));
+    let own = |column| (delivery::Entity, column);
+    Query::select()
+        .expr(Expr::val(1))
+        .from_as(delivery::Entity, Alias::new("ahead"))
+        .and_where(ahead(Column::SubscriptionId).equals(own(Column::SubscriptionId)))
+        .and_where(Expr::cust("ahead.status = 'pending'"))
+        .and_where(ahead(Column::ConversationId).equals(own(Column::ConversationId)))
+        .and_where(ahead(Column::Number).lt(Expr::col(own(Column::Number))))
+        .and_where(ahead(Column::HoldsUntil).is_null().or(ahead(Column::HoldsUntil).gt(now)))
+        .to_owned()
 }

@@ -28,7 +28,7 @@ use bellhop_domain::{PropertyId, SubscriptionId};
 use bellhop_entity::subscription;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::app::App;
+use crate::app::{App, Config};
 use crate::error::Result;
 use crate::gather::Gather;
 use crate::subscription::{events_of, retry_config};
@@ -105,5 +105,8 @@ impl Live {
     }
 }
 
-/// How long a process may be silent before another delivers in its place.
-const LEASE_MAX: Duration = Duration::from_secs(10);
+/// How long a process may be silent before another delivers in its place: as long as one may hold a message, but
+/// within these.
+fn lease_of(config: &Config) -> Duration {
+    config.lease.clamp(Duration::from_secs(3), Duration::from_secs(10))
+}

@@ -110,7 +110,7 @@ impl Runner {
         let (done, mut ended) = mpsc::unbounded_channel();
         while !stop.is_cancelled() {
             self.take_in();
-            if self.more && self.line.nothing_ready() && self.reload_at <= Instant::now() {
+            if self.more && self.reload_at <= Instant::now() && !self.line.can_go(real_now()) {
                 self.reload().await;
             }
             self.start(&done);
@@ -146,6 +146,7 @@ impl Runner {
     async fn reload(&mut self) {
         self.reload_at = Instant::now() + RELOAD;
         let now = real_now();
+        self.line.make_room(now);
         match in_time(self.app.load_pending(self.live.id, self.live.ordered, now)).await {
             Ok(loaded) => {
                 let mut fits = true;
@@ -208,7 +209,9 @@ impl Runner {
     fn pause(&self) -> Duration {
         let now = real_now();
         let due = self.line.wakes_at(now).and_then(|at| (at - now).to_std().ok());
-        let reload = self.more.then(|| self.reload_at.saturating_duration_since(Instant::now()));
+        // While something may go, it goes when another ends.
+        let reload = (self.more && !self.line.can_go(now))
+            .then(|| self.reload_at.saturating_duration_since(Instant::now()));
         let soon = due.into_iter().chain(reload).min().unwrap_or(Duration::from_secs(60));
         // Times are kept in milliseconds.
         soon.max(Duration::from_millis(1))

@@ -163,3 +163,38 @@ async fn five_days_of_failing_suspend() {
     until_status(&hotel.admin, id, "suspended").await;
     hotel.close().await;
 }
+
+/// More than a subscription has in memory: what does not fit is read from the rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_comes_whole_and_in_order() {
+    const GUESTS: usize = 24;
+    const EACH: usize = 50;
+    let hotel = hotel().await;
+    let sink = Sink::open().await;
+    sink.does(Manner::Answers(500));
+    let mut body = wanted(&sink);
+    body["retry_config"] = json!({"max_retries": 20, "retry_delay": 1000});
+    configured(&hotel.admin, &body).await;
+    let phone = |guest: usize| format!("+1415555{guest:04}");
+    for guest in 0..GUESTS {
+        hotel.phones.guest(json!({"phone": phone(guest), "name": format!("Guest {guest}")})).await;
+    }
+    for n in 0..EACH {
+        for guest in 0..GUESTS {
+            hotel.phones.writes(&phone(guest), &format!("{guest}/{n}")).await;
+        }
+    }
+    sink.does(Manner::Takes);
+    let taken = eventually("all of them", || async {
+        let taken: Vec<String> =
+            sink.seen().iter().filter(|s| s.taken).map(|s| s.text().to_owned()).collect();
+        (taken.len() >= GUESTS * EACH).then_some(taken)
+    })
+    .await;
+    for guest in 0..GUESTS {
+        let own: Vec<&String> = taken.iter().filter(|text| text.starts_with(&format!("{guest}/"))).collect();
+        let wanted: Vec<String> = (0..EACH).map(|n| format!("{guest}/{n}")).collect();
+        assert_eq!(own, wanted.iter().collect::<Vec<_>>());
+    }
+    hotel.close().await;
+}
