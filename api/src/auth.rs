@@ -52,6 +52,7 @@ needs!(
     ReadProperty,
     ChangeProperty,
     ManageConnections,
+    ManageSubscriptions,
     ManagePeople,
     ManageTokens
 );

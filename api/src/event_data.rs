@@ -7,7 +7,10 @@ use bellhop_domain::batch::BatchStatus;
 use bellhop_domain::connection::ConnectionStatus;
 use bellhop_domain::consent::{ConsentKind, ConsentSource};
 use bellhop_domain::stay::StayStatus;
-use bellhop_domain::{BatchId, ConnectionId, ConversationId, GuestId, MediaId, MessageId, TemplateId};
+use bellhop_domain::subscription::SubscriptionStatus;
+use bellhop_domain::{
+    BatchId, ConnectionId, ConversationId, GuestId, MediaId, MessageId, SubscriptionId, TemplateId,
+};
 use poem_openapi::Object;
 
 use crate::types::{JsonObject, LocalDate, Nullable, Timestamp};
@@ -199,6 +202,17 @@ pub struct TemplateData {
     previous_category: Option<String>,
     quality: Option<Nullable<String>>,
     previous_quality: Option<Nullable<String>>,
+}
+
+/// A partner's webhook.
+#[derive(Debug, Object)]
+pub struct SubscriptionData {
+    subscription_id: SubscriptionId,
+    status: SubscriptionStatus,
+    /// `null` when it was just configured.
+    previous_status: Nullable<SubscriptionStatus>,
+    removed: bool,
+    failing_since: Nullable<Timestamp>,
 }
 
 /// A number of the hotel.

@@ -15,6 +15,7 @@ mod content;
 mod conversations;
 mod cors;
 mod deadline;
+mod deliveries;
 mod docs;
 mod door;
 mod envelope;
@@ -48,6 +49,8 @@ mod sessions;
 mod settle_in;
 mod staff;
 mod stays;
+mod subscription;
+mod subscriptions;
 mod template;
 mod template_forms;
 mod templates;
@@ -114,6 +117,8 @@ enum Tag {
     Connections,
     /// What happens in the hotel, as a log and as it goes on
     Events,
+    /// Where events are delivered to
+    Webhooks,
     /// The way in from WhatsApp
     Webhook,
     /// Every code of the error envelope
@@ -138,8 +143,9 @@ type Resources = (
     property::PropertyApi,
     People,
     connections::Connections,
+    // A tuple has room for sixteen.
     events::Events,
-    webhook::Webhook,
+    (subscriptions::Subscriptions, deliveries::Deliveries, webhook::Webhook),
     errors::Errors,
 );
 
@@ -160,7 +166,7 @@ fn service() -> OpenApiService<Resources, webhooks::Told> {
         (staff::Staff, sessions::Sessions, tokens::Tokens),
         connections::Connections,
         events::Events,
-        webhook::Webhook,
+        (subscriptions::Subscriptions, deliveries::Deliveries, webhook::Webhook),
         errors::Errors,
     );
     OpenApiService::new(resources, "Bellhop", env!("CARGO_PKG_VERSION"))

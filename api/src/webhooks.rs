@@ -73,6 +73,9 @@ fn shape(event: EventType) -> Shape {
         E::ConnectionStatusChanged => {
             Shape::of::<data::ConnectionData>("A number of the hotel can send, or not any more")
         }
+        E::SubscriptionStatusChanged => {
+            Shape::of::<data::SubscriptionData>("A webhook gets its events, or not any more")
+        }
     }
 }
 

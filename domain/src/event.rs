@@ -49,6 +49,8 @@ text_enum! {
         TemplateQualityChanged = "template_quality_changed",
         /// A number was connected or taken away, its access token was refused, or a new one accepted.
         ConnectionStatusChanged = "connection_status_changed",
+        /// A partner's webhook was configured, paused, taken up again or removed, by somebody or because it failed.
+        SubscriptionStatusChanged = "subscription_status_changed",
     }
 }
 

@@ -128,6 +128,10 @@ ids! {
     /// A file that was uploaded.
     MediaId = "media";
     EventId = "evt";
+    /// A partner's webhook: where events are delivered to.
+    SubscriptionId = "sub";
+    /// One event on its way to one subscription.
+    DeliveryId = "dlv";
     /// One change of a webhook of the provider, as it was received.
     WebhookChangeId = "whc";
     /// The join of two guests into one.

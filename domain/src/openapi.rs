@@ -116,11 +116,13 @@ use crate::connection::{CallbackState, ConnectionStatus};
 use crate::consent::{ConsentKind, ConsentSource, ConsentState};
 use crate::content::{ButtonKind, NoticeKind, ReplyKind};
 use crate::conversation::{ConversationStatus, Direction};
+use crate::delivery::DeliveryStatus as WebhookDeliveryStatus;
 use crate::event::EventType;
 use crate::media::{ArrivalStatus, MediaKind};
 use crate::rights::{Right, Role, Scope, StaffRole};
 use crate::settings::InDoubtPolicy;
 use crate::stay::{StayOutcome, StayStatus};
+use crate::subscription::{SubscriptionStatus, Verification};
 use crate::template::ChangeCause;
 use crate::webhook::ChangeOutcome;
 use crate::window::WindowState;
@@ -152,5 +154,8 @@ enum_types!(
     Direction,
     InDoubtPolicy,
     StayStatus,
-    StayOutcome
+    StayOutcome,
+    SubscriptionStatus,
+    Verification,
+    WebhookDeliveryStatus
 );

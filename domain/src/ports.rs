@@ -10,6 +10,7 @@ mod provider;
 mod queue;
 mod rate_limiter;
 mod wake;
+mod webhook_client;
 mod window_store;
 
 pub use cipher::{Cipher, CipherError};
@@ -22,4 +23,5 @@ pub use provider::{
 pub use queue::{Acknowledge, Delivery, Hint, Queue, QueueError, Subscription};
 pub use rate_limiter::{BatchAsk, BatchPermit, BatchPlace, Pace, Permit, RateLimiter};
 pub use wake::{Numbered, Wake, WakeStream};
+pub use webhook_client::{BadUrl, Bounce, Reply, WebhookBody, WebhookClient, WebhookRequest};
 pub use window_store::{WindowStore, WindowStoreError};

@@ -80,6 +80,8 @@ text_enum! {
         ReadProperty = "read_property",
         ChangeProperty = "change_property",
         ManageConnections = "manage_connections",
+        /// Tell where events are delivered to. A partner's token sees what it made itself.
+        ManageSubscriptions = "manage_subscriptions",
         /// Accounts of people, their passwords too.
         ManagePeople = "manage_people",
         ManageTokens = "manage_tokens",
@@ -112,7 +114,7 @@ impl Right {
             | Self::ChangeGuests
             | Self::ChangeConsent
             | Self::ReadTemplates => matches!(role, Role::Staff | Role::Admin),
-            Self::ManageStays => matches!(role, Role::Admin | Role::Partner),
+            Self::ManageStays | Self::ManageSubscriptions => matches!(role, Role::Admin | Role::Partner),
             Self::ManageTemplates
             | Self::ChangeProperty
             | Self::ImportGuests
@@ -140,7 +142,7 @@ impl Right {
             Self::ReadMedia => Asks::One(Scope::Media),
             Self::ReadTemplates | Self::ManageTemplates => Asks::One(Scope::Templates),
             Self::ReadAnalytics => Asks::One(Scope::Analytics),
-            Self::ReadEvents => Asks::One(Scope::Webhooks),
+            Self::ReadEvents | Self::ManageSubscriptions => Asks::One(Scope::Webhooks),
             Self::ChangeProperty | Self::ManageConnections => Asks::One(Scope::Settings),
             Self::ManagePeople | Self::ManageTokens => Asks::All,
         }
@@ -167,6 +169,7 @@ impl Right {
             | Self::ReadProperty
             | Self::ChangeProperty
             | Self::ManageConnections
+            | Self::ManageSubscriptions
             | Self::ManagePeople
             | Self::ManageTokens => false,
         }

@@ -13,6 +13,7 @@ pub mod proxy;
 mod scratch;
 pub mod services;
 mod simulator;
+pub mod sink;
 pub mod stream;
 
 pub use client::{Answer, Api, text_to};

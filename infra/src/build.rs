@@ -17,6 +17,7 @@ use crate::rate_limit::redis::RedisRateLimiter;
 use crate::settings::Settings;
 use crate::wake::in_process::InProcessWake;
 use crate::wake::redis::RedisWake;
+use crate::webhook_client::GuardedClient;
 use crate::window::in_memory::InMemoryWindows;
 use crate::window::redis::RedisWindows;
 use crate::{database, metrics};
@@ -86,6 +87,7 @@ async fn wire(settings: &Settings, public_url: &str, clock: MovableClock) -> any
         limiter: limiter(settings)?,
         media: Arc::new(settings.media.open(&settings.s3)?),
         cipher: cipher(settings)?,
+        webhooks: Arc::new(GuardedClient::new(settings.webhook_rule)?),
         clock: Arc::new(clock),
         wake: wake(settings)?,
     };

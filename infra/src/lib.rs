@@ -15,6 +15,7 @@ mod schema;
 pub mod settings;
 pub mod telemetry;
 pub mod wake;
+pub mod webhook_client;
 pub mod window;
 #[cfg(test)]
 mod without;

@@ -11,6 +11,7 @@ use bellhop_domain::consent::StopWords;
 use lapin::uri::AMQPUri;
 
 use crate::media::{MediaPlace, S3};
+use crate::webhook_client::Rule;
 
 use vars::Vars;
 
@@ -33,6 +34,7 @@ pub const NAMES: &[&str] = &[
     "BELLHOP_SECRET_KEY_PREVIOUS",
     "BELLHOP_APP_SECRET",
     "BELLHOP_ALLOW_HTTP_BASE_URL",
+    "BELLHOP_WEBHOOK_ALLOW_INSECURE",
     "BELLHOP_MEDIA_URL",
     "BELLHOP_S3_ENDPOINT",
     "BELLHOP_S3_REGION",
@@ -80,6 +82,8 @@ pub struct Settings {
     pub app_secret: Option<Secret>,
     /// Whether a connection's base URL may be http on another machine.
     pub allow_http_base_url: bool,
+    /// Where partners' webhooks may go.
+    pub webhook_rule: Rule,
     /// Where uploaded files are kept.
     pub media: MediaPlace,
     /// How they are reached, where that is a bucket.
@@ -168,6 +172,7 @@ impl Settings {
             secret_key_previous: vars.secret("BELLHOP_SECRET_KEY_PREVIOUS", KEY, is_key)?,
             app_secret: vars.secret("BELLHOP_APP_SECRET", "text", |_| true)?,
             allow_http_base_url: vars.parsed("BELLHOP_ALLOW_HTTP_BASE_URL", "true or false", "false")?,
+            webhook_rule: vars.webhook_rule("BELLHOP_WEBHOOK_ALLOW_INSECURE")?,
             send_lease: vars.seconds("BELLHOP_SEND_LEASE_SECONDS", lease, 20.0, 1.0..=20.0)?,
             in_doubt_horizon: vars.seconds(
                 "BELLHOP_IN_DOUBT_HORIZON_SECONDS",

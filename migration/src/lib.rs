@@ -21,6 +21,7 @@ mod m0011_analytics;
 mod m0012_connections;
 mod m0013_event_log;
 mod m0014_people;
+mod m0015_subscriptions;
 mod state;
 
 pub use state::{SchemaState, schema_state};
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_connections::Migration),
             Box::new(m0013_event_log::Migration),
             Box::new(m0014_people::Migration),
+            Box::new(m0015_subscriptions::Migration),
         ]
     }
 }

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bellhop_domain::consent::StopWords;
-use bellhop_domain::ports::{Cipher, Clock, MediaStore, Provider, Queue, RateLimiter, Wake, WindowStore};
+use bellhop_domain::ports::{
+    Cipher, Clock, MediaStore, Provider, Queue, RateLimiter, Wake, WebhookClient, WindowStore,
+};
 use bellhop_domain::{ConnectionId, Secret};
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
@@ -16,6 +18,7 @@ use crate::auth::{Doors, Uses};
 use crate::batch::{Exposure, Recorder, Room};
 use crate::connection::{ConnectionCache, News};
 use crate::db::Database;
+use crate::delivery::Deliveries;
 use crate::error::Result;
 use crate::event::Feeds;
 use crate::ingest::Statuses;
@@ -34,6 +37,8 @@ pub struct Ports {
     pub limiter: Arc<dyn RateLimiter>,
     pub media: Arc<dyn MediaStore>,
     pub cipher: Arc<dyn Cipher>,
+    /// To partners.
+    pub webhooks: Arc<dyn WebhookClient>,
     pub clock: Arc<dyn Clock>,
     /// News of event logs.
     pub wake: Arc<dyn Wake>,
@@ -78,6 +83,8 @@ pub struct Inner {
     pub(crate) hand_overs: HandOvers,
     /// Files of guests on their way from the provider.
     pub(crate) fetches: Fetches,
+    /// Events on their way to partners.
+    pub(crate) deliveries: Deliveries,
     /// Room for calls and lanes of batches.
     pub(crate) room: Room,
     /// How often strangers may try.
@@ -114,6 +121,7 @@ impl App {
             statuses: Statuses::default(),
             hand_overs: HandOvers::default(),
             fetches: Fetches::default(),
+            deliveries: Deliveries::default(),
             room: Room::default(),
             doors: Doors::default(),
             passwords: Passwords::default(),

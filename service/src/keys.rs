@@ -2,7 +2,7 @@
 
 use bellhop_domain::Secret;
 use bellhop_domain::ports::CipherError;
-use bellhop_entity::{connection, key_check};
+use bellhop_entity::{connection, key_check, subscription};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
@@ -101,7 +101,7 @@ impl App {
         put(&tx, key_check::Column::NextSealed, Some(next)).await?;
         tx.commit().await?;
         failpoint::here("key_rotation_begun");
-        let secrets = self.reseal_connections().await?;
+        let secrets = self.reseal_connections().await? + self.reseal_subscriptions().await?;
         failpoint::here("key_rotation_resealed");
         let tx = self.db.begin().await?;
         let row = lock(&tx).await?;
@@ -139,6 +139,38 @@ impl App {
                 connection::Entity::update_many()
                     .col_expr(column, Expr::value(resealed))
                     .filter(connection::Column::Id.eq(row.id))
+                    .exec(&tx)
+                    .await?;
+                changed += 1;
+            }
+        }
+        tx.commit().await?;
+        Ok(changed)
+    }
+}
+
+impl App {
+    /// The secrets of partners' webhooks, in one transaction.
+    async fn reseal_subscriptions(&self) -> Result<usize> {
+        let tx = self.db.begin().await?;
+        lock(&tx).await?;
+        let rows = subscription::Entity::find()
+            .order_by_asc(subscription::Column::Id)
+            .lock(sea_orm::sea_query::LockType::NoKeyUpdate)
+            .all(&tx)
+            .await?;
+        let mut changed = 0;
+        for row in rows {
+            for secret in crate::subscription::SECRETS {
+                let sealed = (secret.of)(&row);
+                if sealed.is_empty() {
+                    continue;
+                }
+                let context = crate::subscription::context(row.id, secret.name);
+                let Some(resealed) = self.ports.cipher.reseal(sealed, &context)? else { continue };
+                subscription::Entity::update_many()
+                    .col_expr(secret.column, Expr::value(resealed))
+                    .filter(subscription::Column::Id.eq(row.id))
                     .exec(&tx)
                     .await?;
                 changed += 1;

@@ -14,6 +14,7 @@ pub mod connection;
 pub mod consent;
 pub mod conversation;
 mod db;
+pub mod delivery;
 pub mod dispatch;
 pub mod error;
 pub mod event;
@@ -38,6 +39,7 @@ mod schedule;
 pub mod send;
 pub mod staff;
 pub mod stay;
+pub mod subscription;
 pub mod sweep;
 pub mod template;
 

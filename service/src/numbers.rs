@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 
 use crate::app::App;
 use crate::db::real_now;
+use crate::delivery;
 use crate::dispatch::in_lane;
 use crate::error::Result;
 
@@ -38,9 +39,11 @@ const QUALITY: &str = "bellhop_quality";
 const NEEDS_CREDENTIALS: &str = "bellhop_needs_credentials";
 
 /// The histograms with the upper ends of their buckets, in seconds.
-pub const BUCKETS: [(&str, &[f64]); 2] = [
+pub const BUCKETS: [(&str, &[f64]); 3] = [
     // WhatsApp answers in some hundred milliseconds; a call is given up after 20 s.
     (PROVIDER_LATENCY, &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0]),
+    // A partner has 15 s.
+    (delivery::numbers::LATENCY, &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0]),
     // Its times are whole seconds. It repeats what did not get through for up to seven days.
     (WEBHOOK_LAG, &[1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0, 7_200.0, 86_400.0]),
 ];
@@ -88,6 +91,7 @@ pub fn describe() {
     describe_gauge!(PACE_NOW, "Messages per second that the number is given at present");
     describe_gauge!(QUALITY, "1 for the rating that the number has at the provider, 0 for the others");
     describe_gauge!(NEEDS_CREDENTIALS, "1 while the provider refuses the number's access token");
+    delivery::numbers::describe();
 }
 
 /// Awaits the provider's answer to a send.
@@ -181,6 +185,7 @@ impl App {
         gauge!(MEDIA_WAITING).set(waiting);
         gauge!(MEDIA_WAIT).set(longest.as_secs_f64());
         gauge!(WINDOWS_OPEN).set(self.windows_open().await?);
+        self.read_delivery_gauges().await?;
         for connection in self.connections().await?.iter() {
             let now = self.ports.limiter.pace_now(connection.id, connection.pace).await;
             gauge!(PACE_LIMIT, "connection" => connection.id.to_string()).set(connection.pace.per_second);

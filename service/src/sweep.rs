@@ -201,6 +201,10 @@ impl App {
             tracing::debug!(forgotten, "idempotency keys forgotten");
         }
         let removed = self.sweep_media().await?;
+        let old = self.forget_deliveries().await?;
+        if old > 0 {
+            tracing::info!(deliveries = old, "old deliveries removed");
+        }
         if removed > 0 {
             tracing::info!(removed, "files removed that were never handed in whole");
         }

@@ -33,6 +33,7 @@ pub async fn run(app: App, config: Config, shutdown: CancellationToken) -> Resul
     tasks.spawn(timers::sweep(app.clone(), config.sweep_interval, shutdown.clone()));
     tasks.spawn(timers::clean_up(app.clone(), shutdown.clone()));
     tasks.spawn(timers::roll_up(app.clone(), shutdown.clone()));
+    tasks.spawn(timers::deliver(app.clone(), shutdown.clone()));
     tasks.spawn(timers::sync(app, shutdown));
     while let Some(ended) = tasks.join_next().await {
         ended?;

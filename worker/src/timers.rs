@@ -56,6 +56,10 @@ pub async fn clean_up(app: App, shutdown: CancellationToken) {
     }
 }
 
+pub async fn deliver(app: App, shutdown: CancellationToken) {
+    app.deliver_webhooks(shutdown).await;
+}
+
 pub async fn sync(app: App, shutdown: CancellationToken) {
     while !shutdown.is_cancelled() {
         pause(SYNC, &shutdown).await;

@@ -10,8 +10,9 @@ use bellhop_api::Options;
 use bellhop_domain::consent::StopWords;
 use bellhop_domain::guest::Recipient;
 use bellhop_domain::ports::{
-    BatchAsk, BatchPermit, BatchPlace, Cipher, CipherError, Clock, Hint, Line, Pace, Permit, Queue,
-    QueueError, RateLimiter, Subscription, WindowStore, WindowStoreError,
+    BadUrl, BatchAsk, BatchPermit, BatchPlace, Bounce, Cipher, CipherError, Clock, Hint, Line, Pace, Permit,
+    Queue, QueueError, RateLimiter, Reply, Subscription, WebhookClient, WebhookRequest, WindowStore,
+    WindowStoreError,
 };
 use bellhop_domain::rights::Role;
 use bellhop_domain::{ConnectionId, ConversationId, PropertyId, Secret};
@@ -116,6 +117,7 @@ impl World {
             cipher: Arc::new(Nowhere),
             clock: clock.clone(),
             wake: Arc::new(InProcessWake::default()),
+            webhooks: Arc::new(Nowhere),
         };
         let config = Config {
             lease: Duration::from_secs(5),
@@ -373,6 +375,17 @@ impl RateLimiter for Nowhere {
     }
 
     fn share_among(&self, _: u32) {}
+}
+
+#[async_trait]
+impl WebhookClient for Nowhere {
+    fn check(&self, _: &str) -> Result<(), BadUrl> {
+        Ok(())
+    }
+
+    async fn send(&self, _: WebhookRequest) -> Result<Reply, Bounce> {
+        Err(Bounce::TooLate)
+    }
 }
 
 impl Cipher for Nowhere {

@@ -120,6 +120,11 @@ super::table! {
     CallbackRefused = "CALLBACK_REFUSED", 422, Never, "WhatsApp does not take this server's address for its webhooks.",
         &["Set BELLHOP_PUBLIC_URL to an https address of this server that can be reached from the internet",
           "Say register_callback: false and enter address and verify token in Meta's App Dashboard"];
+    WebhookUrlNotProven = "WEBHOOK_URL_NOT_PROVEN", 422, Never, "The webhook's address did not prove that it wants these events.",
+        &["Answer a GET that has hub.mode, hub.verify_token and hub.challenge with the challenge, when the token is yours",
+          "Check that the address can be reached from the internet by https"];
+    SubscriptionsFull = "TOO_MANY_SUBSCRIPTIONS", 409, Never, "The property has as many webhooks as it may.",
+        &["Remove a webhook that is not used any more", "Let one webhook take several kinds of events"];
     AccountRestricted = "ACCOUNT_RESTRICTED", 403, Credentials, "WhatsApp has restricted what the property's account may send.",
         &["Ask an admin to look at the account's status in WhatsApp Manager", "Contact guest via alternative channel"];
     MessageRefused = "MESSAGE_REFUSED", 422, Never, "The message cannot be sent as it is.",

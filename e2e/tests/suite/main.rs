@@ -27,6 +27,7 @@ mod order_and_refusals;
 mod outages;
 mod outside;
 mod people;
+mod partners;
 mod races;
 mod seed_tour;
 mod services;

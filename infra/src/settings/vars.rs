@@ -10,6 +10,7 @@ use reqwest::Url;
 
 use super::BadSetting;
 use crate::media::{MediaPlace, S3};
+use crate::webhook_client::Rule;
 
 /// The beginnings that a URL may have, and the same in words.
 pub(super) struct Schemes {
@@ -169,6 +170,11 @@ impl Vars<'_> {
                 (None, Some(_)) => return Err(lonely("BELLHOP_S3_ACCESS_KEY_ID")),
             },
         })
+    }
+
+    pub fn webhook_rule(&self, name: &'static str) -> Result<Rule, BadSetting> {
+        let insecure: bool = self.parsed(name, "true or false", "false")?;
+        Ok(if insecure { Rule::Insecure } else { Rule::Public })
     }
 
     pub fn stop_words(&self, name: &'static str) -> Result<StopWords, BadSetting> {

@@ -39,8 +39,19 @@ pub(crate) async fn record(
     event: EventType,
     data: Value,
 ) -> Result<()> {
-    event::Entity::insert(row(scope, event, data)).exec_without_returning(tx).await?;
-    Ok(())
+    record_one(tx, scope, event, data).await.map(|_| ())
+}
+
+/// As [`record`]; the event's id.
+pub(crate) async fn record_one(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    event: EventType,
+    data: Value,
+) -> Result<EventId> {
+    let id = EventId::new();
+    event::Entity::insert(row(id, scope, event, data)).exec_without_returning(tx).await?;
+    Ok(id)
 }
 
 /// As [`record`], for many of one kind.
@@ -73,10 +84,10 @@ pub(crate) async fn record_all(
     Ok(())
 }
 
-fn row(scope: Scope, event: EventType, data: Value) -> event::ActiveModel {
+fn row(id: EventId, scope: Scope, event: EventType, data: Value) -> event::ActiveModel {
     event::ActiveModel {
         serial: NotSet,
-        id: Set(EventId::new()),
+        id: Set(id),
         property_id: Set(scope.property),
         event: Set(event),
         data: Set(data),
