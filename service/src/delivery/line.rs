@@ -160,11 +160,12 @@ impl Line {
     /// Makes room in a full line, when nothing in it may go: what is only held back is left to the rows.
     pub fn make_room(&mut self, now: DateTime<Utc>) {
         if self.known.len() >= LINE_MAX {
-            let (go, held) =
+            let (go, held): (Vec<Item>, Vec<Item>) =
                 std::mem::take(&mut self.ready).into_iter().partition(|item| self.may_go(item, now));
-            let held: Vec<Item> = held;
-            self.ready = go;
-            held.iter().for_each(|item| drop(self.known.remove(&item.id)));
+            self.ready = go.into();
+            for item in held {
+                self.known.remove(&item.id);
+            }
         }
     }
 
