@@ -23,4 +23,5 @@ mod server;
 mod stays;
 mod stays_in_disorder;
 mod support;
+mod tokens;
 mod uploads;

@@ -160,9 +160,13 @@ impl App {
         Ok(Page::cut(rows, &page, |row| row.id).map(Into::into))
     }
 
-    /// Ends a token, from the next request on.
+    /// Ends a token, from the next request on; not the one that asks.
     pub async fn revoke_token(&self, caller: &Caller, id: TokenId) -> Result<()> {
         caller.require(Right::ManageTokens)?;
+        if caller.token_id() == Some(id) {
+            let message = "A token does not revoke itself: do it with another one, or sign in.";
+            return Err(Error::because(Problem::Forbidden, message));
+        }
         let tx = self.db.begin().await?;
         let revoked = api_token::Entity::update_many()
             .col_expr(api_token::Column::RevokedAt, Expr::value(self.now()))
