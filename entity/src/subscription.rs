@@ -1,7 +1,7 @@
 //! A partner's webhook: where events are delivered to, and how far that is.
 
 use bellhop_domain::subscription::{SubscriptionStatus, Verification};
-use bellhop_domain::{EventId, PropertyId, SubscriptionId, TokenId};
+use bellhop_domain::{EventId, PropertyId, SubscriptionId};
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 
@@ -11,8 +11,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: SubscriptionId,
     pub property_id: PropertyId,
-    /// The token that made it: a partner's sees its own only.
-    pub created_by: TokenId,
+    /// The token, or the person, that made it: a partner's token sees its own only.
+    pub created_by: Uuid,
     pub url: String,
     /// Names of events.
     #[sea_orm(column_type = "JsonBinary")]

@@ -91,7 +91,7 @@ impl App {
         let row = subscription::Model {
             id: SubscriptionId::new(),
             property_id: caller.property_id,
-            created_by: caller.token_id,
+            created_by: caller.uuid(),
             url: draft.webhook_url.clone(),
             events: serde_json::json!(draft.events),
             verification,

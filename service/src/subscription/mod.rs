@@ -30,8 +30,8 @@ pub use view::SubscriptionView;
 
 /// The subscriptions that a caller sees: a partner's token those that it made.
 fn seen_by(caller: &Caller) -> Condition {
-    let own = match caller.role {
-        Role::Partner => Some(subscription::Column::CreatedBy.eq(caller.token_id)),
+    let own = match caller.role() {
+        Role::Partner => Some(subscription::Column::CreatedBy.eq(caller.uuid())),
         Role::Admin | Role::Staff => None,
     };
     of_property(caller.property_id).add_option(own)

@@ -32,7 +32,7 @@ impl App {
         let challenge = random_token();
         let reply = self.ask_for_echo(claim, &challenge).await.map_err(bounced)?;
         let has_no_get = matches!(reply.status, 404 | 405);
-        match (has_no_get, caller.role) {
+        match (has_no_get, caller.role()) {
             (false, Role::Admin | Role::Partner | Role::Staff) => echoed(&reply, &challenge),
             (true, Role::Partner | Role::Staff) => Err(unproven(
                 "the GET with the challenge was answered with 404 or 405; only an admin may name such an address",

@@ -3,7 +3,7 @@
 use bellhop_domain::event::EventType;
 use bellhop_domain::rights::Right;
 use bellhop_domain::subscription::{RetryConfig, SubscriptionStatus, Verification};
-use bellhop_domain::{SubscriptionId, TokenId};
+use bellhop_domain::SubscriptionId;
 use bellhop_entity::subscription;
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -24,8 +24,6 @@ pub struct SubscriptionView {
     pub verification: Verification,
     pub ordered: bool,
     pub retry_config: Option<RetryConfig>,
-    /// The token that made it.
-    pub created_by: TokenId,
     /// Until when the former secret signs too.
     pub former_secret_until: Option<DateTime<Utc>>,
     /// Since when nothing got through.
@@ -66,7 +64,6 @@ impl TryFrom<subscription::Model> for SubscriptionView {
             status: row.status,
             verification: row.verification,
             ordered: row.ordered,
-            created_by: row.created_by,
             former_secret_until: row.former_secret_until,
             failing_since: row.failing_since,
             delivered_at: row.delivered_at,
