@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::columns::{add, date, flag, id, index, integer, json, json_null, table, text, time, word};
+use crate::columns::{add, date, flag, id, index, integer, json_null, table, text, time, word};
 use crate::m0001_hotel::of_property;
 
 #[derive(Debug)]
@@ -65,7 +65,7 @@ fn numbers() -> TableCreateStatement {
     of_property(table(
         "analytics_numbers",
         5,
-        vec![id("property_id"), word("facet"), date("day"), text("name"), text("language"), json("numbers")],
+        vec![id("property_id"), word("facet"), date("day"), text("name"), text("language"), text("numbers")],
     ))
 }
 

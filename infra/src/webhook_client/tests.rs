@@ -118,7 +118,10 @@ async fn the_answer_comes_with_its_head_and_the_challenge_with_its_url() {
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_leads_nowhere() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
-    let inner = receiver(|_| async { let _before = ASKED.fetch_add(1, Ordering::Relaxed); }).await;
+    let inner = receiver(|_| async {
+        let _before = ASKED.fetch_add(1, Ordering::Relaxed);
+    })
+    .await;
     let at = receiver(move |mut stream| async move {
         heard(&mut stream).await;
         let answer = format!("HTTP/1.1 307 There\r\nLocation: http://{inner}/\r\nContent-Length: 0\r\n\r\n");

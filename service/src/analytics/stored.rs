@@ -83,11 +83,9 @@ pub(super) async fn numbers(
     (from, to): (NaiveDate, NaiveDate),
 ) -> Result<Vec<(NaiveDate, Part, Numbers)>> {
     use analytics_number::Column;
-    // As text: a year by templates is thousands of rows, and a tree of each would cost more than the numbers.
     let rows: Vec<(NaiveDate, String, String, String)> = analytics_number::Entity::find()
         .select_only()
-        .columns([Column::Day, Column::Name, Column::Language])
-        .column_as(Expr::col(Column::Numbers).cast_as("text"), "numbers")
+        .columns([Column::Day, Column::Name, Column::Language, Column::Numbers])
         .filter(Column::PropertyId.eq(property))
         .filter(Column::Facet.eq(facet))
         .filter(Column::Day.gte(from))
@@ -159,12 +157,12 @@ pub(super) async fn put(
 }
 
 async fn write(tx: &DatabaseTransaction, property: PropertyId, on: NaiveDate, day: &Day) -> Result<()> {
-    let columns = [("facet", "text"), ("name", "text"), ("language", "text"), ("numbers", "jsonb")];
+    let columns = [("facet", "text"), ("name", "text"), ("language", "text"), ("numbers", "text")];
     let parts: Vec<(&Part, &Numbers)> = day.iter().collect();
     for some in parts.chunks(PARTS) {
         let rows = some.iter().map(|(part, numbers)| {
             let (name, language) = part.key();
-            [part.facet().as_str().into(), name.into(), language.into(), lean(numbers).into()]
+            [part.facet().as_str().into(), name.into(), language.into(), lean(numbers).to_string().into()]
         });
         let sql = "INSERT INTO analytics_numbers (property_id, facet, day, name, language, numbers) \
                    SELECT {0}, facet, {1}, name, language, numbers FROM v";

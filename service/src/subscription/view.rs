@@ -1,9 +1,9 @@
 //! A subscription as those see it who may: no secret.
 
+use bellhop_domain::SubscriptionId;
 use bellhop_domain::event::EventType;
 use bellhop_domain::rights::Right;
 use bellhop_domain::subscription::{RetryConfig, SubscriptionStatus, Verification};
-use bellhop_domain::SubscriptionId;
 use bellhop_entity::subscription;
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
