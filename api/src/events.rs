@@ -24,6 +24,7 @@ impl Events {
     /// Everything that happened in the hotel, in one order that never changes. Remember the `sequence` of the last
     /// event that you have dealt with, and go on from it after any interruption. Events are never removed.
     #[oai(path = "/events", method = "get", operation_id = "list_events")]
+    #[expect(clippy::too_many_arguments, reason = "each parameter is an argument")]
     async fn list(
         &self,
         auth: Authorized<ReadEvents>,
@@ -50,6 +51,7 @@ impl Events {
     /// `after` the stream begins now, and the first thing it sends is the event `cursor` with the present
     /// `sequence`. A comment every 15 seconds shows that the connection lives.
     #[oai(path = "/events/stream", method = "get", operation_id = "stream_events")]
+    #[expect(clippy::too_many_arguments, reason = "each parameter is an argument")]
     async fn stream(
         &self,
         auth: Authorized<ReadEvents>,

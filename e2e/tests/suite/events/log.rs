@@ -31,7 +31,7 @@ async fn writes(database: DatabaseConnection, property: Value, writer: usize) ->
     for n in 0..TRANSACTIONS {
         let wait = Duration::from_millis(((writer * 7 + n * 13) % 23) as u64);
         let numbers = next..next + size(n);
-        if (writer + n) % 5 == 0 {
+        if (writer + n).is_multiple_of(5) {
             let tx = begin(&database).await;
             insert(&tx, &property, (writer, usize::MAX >> 12)).await;
             tx.rollback().await.unwrap();
