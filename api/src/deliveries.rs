@@ -76,6 +76,7 @@ impl Deliveries {
         method = "get",
         operation_id = "list_webhook_deliveries"
     )]
+    #[expect(clippy::too_many_arguments, reason = "each query parameter is an argument")]
     async fn list(
         &self,
         auth: Authorized<ManageSubscriptions>,
