@@ -153,6 +153,8 @@ def main():
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
+        # What is printed is remembered too, and nothing more is begun.
+        memory.lock.acquire()
         print("Stopped. What comes meanwhile is printed the next time.", file=sys.stderr)
 
 

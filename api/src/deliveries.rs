@@ -140,7 +140,7 @@ impl Deliveries {
         webhook_id: Path<SubscriptionId>,
         body: JsonBody<RedeliverFailed>,
     ) -> Result<Json<Redelivered>, ApiError> {
-        let since = body.value.since();
+        let since = body.value.since.0;
         let redelivered = auth.app.redeliver_failed(&auth.caller, webhook_id.0, since).await?;
         Ok(Json(Redelivered { redelivered }))
     }
@@ -156,7 +156,7 @@ impl Deliveries {
         webhook_id: Path<SubscriptionId>,
         body: JsonBody<ReplayEvents>,
     ) -> Result<Replaying, ApiError> {
-        let from = body.value.from_sequence();
+        let from = body.value.from_sequence;
         Ok(Replaying::Begun(Json(auth.app.replay_events(&auth.caller, webhook_id.0, from).await?.into())))
     }
 }

@@ -124,12 +124,29 @@ fn heartbeat(sequence: i64) -> Bytes {
     format!(": heartbeat\nid: {sequence}\n\n").into()
 }
 
+/// What a client's parser makes of a frame.
+fn frame_schema() -> MetaSchemaRef {
+    let text = |description| {
+        let schema = MetaSchema { description: Some(description), ..MetaSchema::new("string") };
+        MetaSchemaRef::Inline(Box::new(schema))
+    };
+    MetaSchemaRef::Inline(Box::new(MetaSchema {
+        properties: vec![
+            ("id", text("The `sequence`, for `Last-Event-ID`")),
+            ("event", text("The type, or `cursor`")),
+            ("data", text("JSON: the event as in the list; of `cursor` an object with `sequence`")),
+        ],
+        required: vec!["id", "event", "data"],
+        ..MetaSchema::new("object")
+    }))
+}
+
 impl Payload for Feed {
     const CONTENT_TYPE: &'static str = "text/event-stream";
 
     fn schema_ref() -> MetaSchemaRef {
         MetaSchemaRef::Inline(Box::new(MetaSchema {
-            items: Some(Box::new(Event::schema_ref())),
+            items: Some(Box::new(frame_schema())),
             ..MetaSchema::new_with_format("array", "event-stream")
         }))
     }

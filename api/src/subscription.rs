@@ -139,7 +139,7 @@ pub struct TestedWebhook {
 #[derive(Debug, Object)]
 pub struct RedeliverFailed {
     /// Those that were made then or later.
-    since: Timestamp,
+    pub since: Timestamp,
 }
 
 /// How many deliveries are made once more.
@@ -152,7 +152,7 @@ pub struct Redelivered {
 #[derive(Debug, Object)]
 pub struct ReplayEvents {
     /// The first event's `sequence`.
-    from_sequence: i64,
+    pub from_sequence: i64,
 }
 
 /// A part of the log that is delivered once more.
@@ -223,18 +223,6 @@ impl ChangeWebhook {
                 WantedStatus::Paused => true,
             }),
         })
-    }
-}
-
-impl RedeliverFailed {
-    pub fn since(&self) -> chrono::DateTime<chrono::Utc> {
-        self.since.0
-    }
-}
-
-impl ReplayEvents {
-    pub fn from_sequence(&self) -> i64 {
-        self.from_sequence
     }
 }
 

@@ -37,8 +37,7 @@ impl SigningSecret {
     fn sign(&self, what: &[&[u8]]) -> String {
         // The constructors have read the key, and HMAC takes keys of any length.
         let mac = key(&self.0).ok().and_then(|key| Hmac::<Sha256>::new_from_slice(&key).ok());
-        let signed =
-            mac.map(|mac| what.iter().fold(mac, |mac, part| mac.chain_update(part)).finalize().into_bytes());
+        let signed = mac.map(|mac| what.iter().fold(mac, Mac::chain_update).finalize().into_bytes());
         format!("v1,{}", STANDARD.encode(signed.unwrap_or_default()))
     }
 }

@@ -54,7 +54,7 @@ impl Wish {
                     bail!("name one hotel only\n\n{USAGE}")
                 }
                 "--property" => {
-                    hotel = Hotel::Known(value()?.parse().context("--property: no property's id")?)
+                    hotel = Hotel::Known(value()?.parse().context("--property: no property's id")?);
                 }
                 "--new-property" => hotel = Hotel::New(value()?),
                 other => bail!("there is no argument \"{other}\"\n\n{USAGE}"),

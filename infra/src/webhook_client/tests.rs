@@ -19,7 +19,8 @@ fn post(url: String) -> WebhookRequest {
 async fn heard(stream: &mut TcpStream) -> String {
     let mut said = Vec::new();
     let mut piece = [0; 1024];
-    while !said.ends_with(b"{}") && !(said.starts_with(b"GET") && said.ends_with(b"\r\n\r\n")) {
+    let end: [&[u8]; 2] = [b"{}", b"\r\n\r\n"];
+    while !said.ends_with(end[usize::from(said.starts_with(b"GET"))]) {
         let n = stream.read(&mut piece).await.unwrap();
         assert_ne!(n, 0, "the client left");
         said.extend_from_slice(&piece[..n]);

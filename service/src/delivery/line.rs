@@ -70,9 +70,9 @@ impl Line {
         self.known.insert(item.id);
         self.hold(&item);
         if item.due_at > now {
-            self.later.push(item)
+            self.later.push(item);
         } else {
-            self.queue(item)
+            self.queue(item);
         }
         true
     }

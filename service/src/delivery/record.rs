@@ -95,7 +95,7 @@ impl App {
             Ok(()) => group.into_iter().for_each(|asked| asked.answer(())),
             // Dropped, those who wait learn that nothing is stored.
             Err(error) => {
-                tracing::warn!(%error, "what came of deliveries was not stored; they are made again")
+                tracing::warn!(%error, "what came of deliveries was not stored; they are made again");
             }
         }
     }

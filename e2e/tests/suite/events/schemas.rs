@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bellhop_domain::event::EventType;
 use bellhop_e2e::batch::{guest, to_guests, until_completed};
+use bellhop_e2e::sink::{Manner, Sink};
 use bellhop_e2e::{Answer, Api, Hotel, PATIENCE, eventually};
 use jsonschema::Validator;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::partners::{INSECURE, configured, wanted};
 use crate::webhook_security::deliver;
 
 const PHONE: &str = "+14155552671";
@@ -59,9 +61,10 @@ fn every_type_has_its_shape_and_nothing_else_fits_it() {
 
 #[tokio::test]
 async fn what_happens_fits_the_document() {
-    let hotel = Hotel::open().await;
+    let hotel = Hotel::with(&[INSECURE]).await;
     let conversation = hotel.guest(PHONE, "Ana").await;
     messages(&hotel).await;
+    a_partner_goes_away(&hotel).await;
     what_the_guest_does(&hotel).await;
     people_and_conversations(&hotel, &conversation).await;
     batches(&hotel).await;
@@ -118,6 +121,14 @@ async fn messages(hotel: &Hotel) {
     let doubted = hotel.staff.text(PHONE, "who knows").await.expect(202);
     hotel.staff.until(&text(&doubted, "message_id"), &["in_doubt"]).await;
     hotel.phones.no_faults().await;
+}
+
+async fn a_partner_goes_away(hotel: &Hotel) {
+    let sink = Sink::open().await;
+    configured(&hotel.admin, &wanted(&sink)).await;
+    sink.does(Manner::Answers(410));
+    hotel.phones.writes(PHONE, "Is anybody there?").await;
+    sink.until("the last request", |seen| seen.text() == "Is anybody there?").await;
 }
 
 async fn what_the_guest_does(hotel: &Hotel) {

@@ -47,7 +47,10 @@ async fn the_example_prints_each_message_once_and_what_it_missed() {
     hotel.guest(ANA, "Ana").await;
     hotel.phones.writes(ANA, "<one>").await;
     until_printed(&data, "<one>", 1).await;
-    partner.kill().await.unwrap();
+    // Ctrl-C.
+    let id = partner.id().unwrap().to_string();
+    Command::new("kill").args(["-INT", &id]).status().await.unwrap();
+    partner.wait().await.unwrap();
     for text in ["<two>", "<three>"] {
         hotel.phones.writes(ANA, text).await;
     }
