@@ -116,6 +116,9 @@ fn body(operation: &str) -> Value {
         "change_template" => json!({"label": "x"}),
         "update_guest" => json!({"notes": "x"}),
         "change_connection" => json!({"default": true}),
+        "change_webhook" => json!({"status": "paused"}),
+        "redeliver_failed_deliveries" => json!({"since": "2026-01-01T00:00:00Z"}),
+        "replay_webhook_events" => json!({"from_sequence": 1}),
         _ => json!({}),
     }
 }
