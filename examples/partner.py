@@ -9,6 +9,7 @@ What it knows (its webhook, its secret, what it has seen) stands in partner.json
 import argparse
 import json
 import os
+import signal
 import sys
 import threading
 import urllib.error
@@ -149,6 +150,8 @@ def main():
     except urllib.error.HTTPError as error:
         problem = json.load(error)["error"]
         sys.exit(f"{problem['message']}\nWas Bellhop started with BELLHOP_WEBHOOK_ALLOW_INSECURE=true?")
+    # Who looks after programs ends them with this, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     print("Waiting for guests' messages; Ctrl-C stops.", flush=True)
     try:
         threading.Event().wait()

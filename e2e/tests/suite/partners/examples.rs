@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use bellhop_e2e::eventually;
 use bellhop_e2e::outside::{Outside, project};
+use bellhop_e2e::{PATIENCE, eventually};
 use tokio::process::{Child, Command};
 
 use super::{ANA, hotel};
@@ -47,10 +47,9 @@ async fn the_example_prints_each_message_once_and_what_it_missed() {
     hotel.guest(ANA, "Ana").await;
     hotel.phones.writes(ANA, "<one>").await;
     until_printed(&data, "<one>", 1).await;
-    // Ctrl-C.
     let id = partner.id().unwrap().to_string();
-    Command::new("kill").args(["-INT", &id]).status().await.unwrap();
-    partner.wait().await.unwrap();
+    Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
+    tokio::time::timeout(PATIENCE, partner.wait()).await.expect("it ends").unwrap();
     for text in ["<two>", "<three>"] {
         hotel.phones.writes(ANA, text).await;
     }
