@@ -41,7 +41,7 @@ measure: cargo
 	scripts/measure target/release/bellhop
 
 # Speed, pace and memory of a release build on PostgreSQL, RabbitMQ and Redis, and reading on SQLite too, beside the
-# raw limits of these. Reading makes five million messages on each: hours, and 7 GB of disk.
+# raw limits of these. Reading makes five million messages on each: 45 minutes, and 4 GB of disk.
 # BENCH="--quick batch" make bench is one scenario with a tenth of the load; see docs/OPERATIONS.md.
 bench: cargo services
 	$(CARGO) build --release --workspace --bins
