@@ -124,30 +124,23 @@ fn heartbeat(sequence: i64) -> Bytes {
     format!(": heartbeat\nid: {sequence}\n\n").into()
 }
 
-/// What a client's parser makes of a frame.
-fn frame_schema() -> MetaSchemaRef {
-    let text = |description| {
-        let schema = MetaSchema { description: Some(description), ..MetaSchema::new("string") };
-        MetaSchemaRef::Inline(Box::new(schema))
-    };
-    MetaSchemaRef::Inline(Box::new(MetaSchema {
-        properties: vec![
-            ("id", text("The `sequence`, for `Last-Event-ID`")),
-            ("event", text("The type, or `cursor`")),
-            ("data", text("JSON: the event as in the list; of `cursor` an object with `sequence`")),
-        ],
-        required: vec!["id", "event", "data"],
-        ..MetaSchema::new("object")
-    }))
-}
-
 impl Payload for Feed {
     const CONTENT_TYPE: &'static str = "text/event-stream";
 
+    /// Of one frame, as a client's parser makes it: before OpenAPI 3.2 a document cannot say that many come.
     fn schema_ref() -> MetaSchemaRef {
+        let text = |description| {
+            let schema = MetaSchema { description: Some(description), ..MetaSchema::new("string") };
+            MetaSchemaRef::Inline(Box::new(schema))
+        };
         MetaSchemaRef::Inline(Box::new(MetaSchema {
-            items: Some(Box::new(frame_schema())),
-            ..MetaSchema::new_with_format("array", "event-stream")
+            properties: vec![
+                ("id", text("The `sequence`, for `Last-Event-ID`")),
+                ("event", text("The type, or `cursor`")),
+                ("data", text("JSON: the event as in the list; of `cursor` an object with `sequence`")),
+            ],
+            required: vec!["id", "event", "data"],
+            ..MetaSchema::new("object")
         }))
     }
 
