@@ -5,7 +5,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::eventually;
+use crate::{eventually, overheard};
 
 /// A client with one token.
 #[derive(Clone)]
@@ -49,6 +49,7 @@ impl Answer {
 
 impl Api {
     pub fn new(base: &str, token: &str) -> Self {
+        overheard::secret(token);
         Self { http: reqwest::Client::new(), base: base.to_owned(), token: token.to_owned() }
     }
 
@@ -75,9 +76,12 @@ impl Api {
             request = request.header(*name, *value);
         }
         if let Some(body) = body {
+            overheard::told(body);
             request = request.json(body);
         }
-        Answer::read(request.send().await?).await
+        let answer = Answer::read(request.send().await?).await?;
+        overheard::told(&answer.body);
+        Ok(answer)
     }
 
     pub async fn get(&self, path: &str) -> Answer {

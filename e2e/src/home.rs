@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::binary;
+use crate::overheard;
 use crate::scratch::Scratch;
 use crate::services::{Pair, Services};
 
@@ -59,6 +60,13 @@ impl Home {
     }
 }
 
+impl Drop for Home {
+    fn drop(&mut self) {
+        overheard::keep_logs_of(self.path());
+    }
+}
+
 fn folder() -> TempDir {
+    overheard::listen();
     tempfile::tempdir().expect("a temporary folder")
 }

@@ -7,6 +7,7 @@ mod home;
 mod hotel;
 pub mod ledger;
 pub mod outside;
+mod overheard;
 mod process;
 pub mod program;
 pub mod proxy;

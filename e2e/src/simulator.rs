@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::eventually;
+use crate::{eventually, overheard};
 
 /// A simulator's control API; also its server, when the test started one.
 pub struct Phones {
@@ -43,6 +43,7 @@ impl Phones {
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Value {
+        overheard::told(body);
         self.call(self.http.post(format!("{}/simulator{path}", self.url)).json(body)).await
     }
 

@@ -11,7 +11,7 @@ use super::{ANA, hotel};
 
 /// One that prints into a file, which all its lives share.
 fn start(python: &Path, data: &Path) -> Child {
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(data.join("partner.log")).unwrap();
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(data.join("partner.out")).unwrap();
     Command::new(python)
         .arg(project().join("examples/partner.py"))
         .args(["--port", "0", "--data"])
@@ -26,7 +26,7 @@ fn start(python: &Path, data: &Path) -> Child {
 
 async fn until_printed(data: &Path, text: &str, times: usize) -> String {
     eventually(&format!("{text:?} to be printed {times} times"), || async {
-        let printed = std::fs::read_to_string(data.join("partner.log")).unwrap_or_default();
+        let printed = std::fs::read_to_string(data.join("partner.out")).unwrap_or_default();
         (printed.matches(text).count() >= times).then_some(printed)
     })
     .await
