@@ -1,6 +1,7 @@
 //! The load generator: what Bellhop does in a second, what that costs, and how exact its pace is, beside
 //! the raw limits of what it runs on. `make bench`; docs/OPERATIONS.md has the figures.
 
+mod callback;
 mod cpu;
 mod guests;
 mod history;
@@ -10,6 +11,7 @@ mod raw;
 mod recipients;
 mod report;
 mod scenarios;
+mod sink;
 mod system;
 mod table;
 mod until;
@@ -21,7 +23,8 @@ use bellhop_e2e::services::Services;
 use scenarios::Size;
 use tokio::signal::unix::{SignalKind, signal};
 
-const ALL: [&str; 7] = ["batch", "pacing", "front_desk", "single", "ingest", "memory", "reading"];
+const ALL: [&str; 9] =
+    ["batch", "pacing", "front_desk", "single", "ingest", "deliveries", "first_byte", "memory", "reading"];
 /// Longer than any scenario takes on a slow machine.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
 /// The same, with millions of messages to write first.
@@ -71,6 +74,8 @@ async fn one(name: &str, size: Size) -> Result<()> {
         "front_desk" => scenarios::front_desk::run(size).await,
         "single" => scenarios::single::run(size).await,
         "ingest" => scenarios::ingest::run(size).await,
+        "deliveries" => scenarios::deliveries::run(size).await,
+        "first_byte" => scenarios::first_byte::run(size).await,
         "memory" => scenarios::memory::run(size).await,
         "reading" => scenarios::reading::run(size).await,
         other => bail!("there is no scenario {other}"),

@@ -17,8 +17,12 @@ use crate::until::until;
 
 /// More than any machine sends: the number's own limit is out of the way.
 const UNPACED: u32 = 1_000_000;
-/// The harness looks more often, so that tests are short; here it is as it is in operation.
-const SWEEP: (&str, &str) = ("BELLHOP_SWEEP_INTERVAL_MS", "1000");
+const SETTINGS: [(&str, &str); 2] = [
+    // The harness looks more often, so that tests are short; here it is as it is in operation.
+    ("BELLHOP_SWEEP_INTERVAL_MS", "1000"),
+    // Partners are on this machine.
+    ("BELLHOP_WEBHOOK_ALLOW_INSECURE", "true"),
+];
 
 enum Part {
     Program(&'static str, Program),
@@ -28,6 +32,7 @@ enum Part {
 /// Processes go first when it is dropped, then what they lived in.
 pub struct System {
     pub staff: Api,
+    pub admin: Api,
     pub phones: Phones,
     parts: Vec<Part>,
     simulator: Program,
@@ -48,16 +53,19 @@ impl System {
         let home = Home::on_services(Services::at_hand().await).await;
         let simulator = simulator(&home).await;
         let handoff = demo(&home, &simulator.url).await?;
-        let api = Program::start(&home, "api", &[SWEEP]).await;
-        let token = handoff["staff_token"].as_str().context("the demo has a token")?;
-        let staff = Api::new(&format!("{}/api/v1/whatsapp", api.url), token);
+        let api = Program::start(&home, "api", &SETTINGS).await;
+        let of = |role: &str| {
+            let token = handoff[role].as_str().context("the demo has a token")?;
+            anyhow::Ok(Api::new(&format!("{}/api/v1/whatsapp", api.url), token))
+        };
+        let (staff, admin) = (of("staff_token")?, of("admin_token")?);
         until("the callback", Duration::from_secs(30), async || {
             Ok(api.log().contains("callback registered").then_some(()))
         })
         .await?;
         let phones = Phones::at(&simulator.url);
         let parts = vec![Part::Program("api", api)];
-        let mut system = Self { staff, phones, parts, simulator, pair: Pair::Services, home };
+        let mut system = Self { staff, admin, phones, parts, simulator, pair: Pair::Services, home };
         for _ in 0..workers {
             system.add_worker().await;
         }
@@ -67,10 +75,11 @@ impl System {
     async fn standalone() -> Result<Self> {
         let home = Home::embedded();
         let simulator = simulator(&home).await;
-        let bellhop = BellhopProcess::start(&home, &simulator.url, &[SWEEP]).await;
-        let (staff, phones) = (bellhop.api.clone(), Phones::at(&simulator.url));
+        let bellhop = BellhopProcess::start(&home, &simulator.url, &SETTINGS).await;
+        let (staff, admin, phones) = (bellhop.api.clone(), bellhop.admin(), Phones::at(&simulator.url));
         Ok(Self {
             staff,
+            admin,
             phones,
             parts: vec![Part::Standalone(bellhop)],
             simulator,
@@ -80,7 +89,7 @@ impl System {
     }
 
     pub async fn add_worker(&mut self) {
-        self.parts.push(Part::Program("worker", Program::start(&self.home, "worker", &[SWEEP]).await));
+        self.parts.push(Part::Program("worker", Program::start(&self.home, "worker", &SETTINGS).await));
     }
 
     /// The first worker.

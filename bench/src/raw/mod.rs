@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod one;
+pub mod posts;
 pub mod rabbitmq;
 
 use crate::cpu::Cpu;

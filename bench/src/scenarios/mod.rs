@@ -1,6 +1,8 @@
 //! What is measured, a file each.
 
 pub mod batch;
+pub mod deliveries;
+pub mod first_byte;
 pub mod front_desk;
 pub mod ingest;
 pub mod memory;

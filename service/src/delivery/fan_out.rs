@@ -8,11 +8,13 @@ use bellhop_domain::{DeliveryId, PropertyId, SubscriptionId};
 use bellhop_entity::{event, subscription};
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
-use super::Live;
 use super::line::Item;
 use super::message::Message;
+use super::{Live, lock_in_order};
 use crate::app::App;
 use crate::db::real_now;
 use crate::error::Result;
@@ -49,9 +51,11 @@ impl App {
         let made = pair(&events, live, now);
         let tx = self.db.begin().await?;
         insert(&tx, property, &made, INSERT_NEW).await?;
+        let all = || among(&tx, subscription::Column::Id, live.iter().map(|live| live.id));
+        lock_in_order(&tx, Condition::all().add(all())).await?;
         let moved = subscription::Entity::update_many()
             .col_expr(subscription::Column::Cursor, Expr::value(upto))
-            .filter(among(&tx, subscription::Column::Id, live.iter().map(|live| live.id)))
+            .filter(all())
             .filter(subscription::Column::Cursor.eq(cursor))
             .exec(&tx)
             .await?;

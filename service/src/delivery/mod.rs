@@ -26,6 +26,7 @@ use bellhop_domain::signing::SigningSecret;
 use bellhop_domain::subscription::RetryConfig;
 use bellhop_domain::{PropertyId, SubscriptionId};
 use bellhop_entity::subscription;
+use sea_orm::{Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::app::{App, Config};
@@ -103,6 +104,16 @@ impl Live {
     fn share(&self, failures: i32) -> usize {
         if failures >= BREAKS_AFTER && self.retry_config.is_none() { 1 } else { SHARE }
     }
+}
+
+/// Whoever writes to several subscriptions at once locks them first, by id: in the order in which their rows happen to
+/// be found, two would wait for each other.
+async fn lock_in_order(tx: &DatabaseTransaction, which: Condition) -> Result<()> {
+    use subscription::Column;
+    let locked = subscription::Entity::find().select_only().column(Column::Id).filter(which);
+    let locked = locked.order_by_asc(Column::Id).lock_exclusive().into_tuple::<SubscriptionId>();
+    locked.all(tx).await?;
+    Ok(())
 }
 
 /// How long a process may be silent before another delivers in its place: as long as one may hold a message, but

@@ -9,6 +9,7 @@ use bellhop_entity::subscription;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, Value};
 
+use super::lock_in_order;
 use crate::app::App;
 use crate::db::{in_time, real_now};
 use crate::error::Result;
@@ -127,9 +128,11 @@ impl App {
             }
         }
         let now = self.now();
+        let spoken_of = now - TimeDelta::seconds(1);
+        lock_in_order(tx, will_change(tx, &tallies, spoken_of)).await?;
         let rows = tallies.iter().map(|(id, tally)| [(*id).into(), tally.taken.into(), tally.failed.into()]);
         let rows = Rows::new([("sid", "uuid"), ("taken", "bool"), ("failed", "int4")], rows);
-        rows.run(tx, SUBSCRIPTIONS, [now.into(), (now - TimeDelta::seconds(1)).into()]).await?;
+        rows.run(tx, SUBSCRIPTIONS, [now.into(), spoken_of.into()]).await?;
         let failed = tallies.iter().filter(|(_, tally)| tally.failed > 0).map(|(id, _)| *id);
         let failed: Vec<SubscriptionId> = failed.collect();
         if failed.is_empty() {
@@ -155,6 +158,24 @@ impl App {
         }
         Ok(any)
     }
+}
+
+/// Those that [`SUBSCRIPTIONS`] writes.
+fn will_change(
+    tx: &DatabaseTransaction,
+    tallies: &BTreeMap<SubscriptionId, Tally>,
+    spoken_of: DateTime<Utc>,
+) -> Condition {
+    use subscription::Column;
+    let some = |taken: bool| {
+        let some = tallies.iter().filter(move |(_, tally)| tally.taken == taken).map(|(id, _)| *id);
+        among(tx, Column::Id, some)
+    };
+    let news = Condition::any()
+        .add(Column::FailingSince.is_not_null())
+        .add(Column::DeliveredAt.is_null())
+        .add(Column::DeliveredAt.lt(spoken_of));
+    Condition::any().add(some(false)).add(Condition::all().add(some(true)).add(news))
 }
 
 const COLUMNS: [(&str, &str); 13] = [
