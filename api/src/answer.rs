@@ -14,19 +14,21 @@ use poem_openapi::error as framework;
 use crate::body::plain_reason;
 use crate::cors::Cors;
 use crate::envelope::ApiError;
+use crate::rate;
 use crate::request_id;
 use crate::routes::Route;
 
 /// Answers a request; nothing leaves here as an error.
 pub async fn answer<E: Endpoint>(
     endpoint: Arc<E>,
-    request: Request,
+    mut request: Request,
     cors: Arc<Cors>,
 ) -> poem::Result<Response> {
     let began = Instant::now();
     let id = request_id::of(&request);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let grant = cors.grant(&request);
+    let told = rate::Told::leave(&mut request);
     let preflight = grant.as_ref().and_then(crate::cors::Grant::preflight);
     let mut response = match preflight {
         Some(response) => response,
@@ -37,6 +39,7 @@ pub async fn answer<E: Endpoint>(
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(request_id::HEADER, id);
     }
+    told.apply(headers);
     if let Some(grant) = grant {
         grant.apply(headers);
     }

@@ -12,6 +12,7 @@ use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, SecurityScheme};
 
 use crate::envelope::ApiError;
+use crate::rate;
 
 /// The token of a session, or an API token with a role (staff, admin or partner); of one property.
 #[derive(SecurityScheme)]
@@ -87,6 +88,7 @@ impl<'a, R: Needs> ApiExtractor<'a> for Authorized<R> {
         let BearerToken(bearer) = given.await.map_err(|_| ApiError::of(Problem::Unauthenticated))?;
         let app = request.data::<App>().ok_or_else(|| ApiError::of(Problem::Internal))?.clone();
         let caller = app.authenticate(&bearer.token).await.map_err(ApiError::from)?;
+        rate::count(&app, &caller, request).await?;
         caller.require(R::RIGHT).map_err(ApiError::from)?;
         Ok(Self { app, caller, right: PhantomData })
     }

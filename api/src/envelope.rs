@@ -40,7 +40,8 @@ pub enum ApiError {
     /// The request is wrong: VALIDATION_FAILED, INVALID_PHONE_NUMBER, INVALID_TEMPLATE_PARAMETERS
     #[oai(status = 400)]
     BadRequest(Json<ErrorEnvelope>),
-    /// No valid access token, password or signature: UNAUTHENTICATED, SIGN_IN_REFUSED, INVALID_SIGNATURE
+    /// No valid access token, password or signature: UNAUTHENTICATED, SIGN_IN_REFUSED, INVALID_SIGNATURE,
+    /// MEDIA_ADDRESS_INVALID
     #[oai(status = 401)]
     Unauthorized(
         Json<ErrorEnvelope>,
@@ -49,7 +50,7 @@ pub enum ApiError {
         Option<String>,
     ),
     /// Not allowed: FORBIDDEN, MESSAGE_WINDOW_EXPIRED, GUEST_OPTED_OUT, WEBHOOK_VERIFICATION_FAILED,
-    /// ACCOUNT_RESTRICTED
+    /// ACCOUNT_RESTRICTED, MEDIA_ADDRESS_EXPIRED
     #[oai(status = 403)]
     Forbidden(Json<ErrorEnvelope>),
     /// There is no such object for this token: NOT_FOUND, TEMPLATE_NOT_FOUND

@@ -61,6 +61,9 @@ pub struct MediaReceivedData {
     mime_type: String,
     filename: Nullable<String>,
     size_bytes: i64,
+    /// Where the file can be fetched without a token, for an hour from when this was made: each delivery and each
+    /// reading of the log makes another.
+    media_url: String,
     caption: Nullable<String>,
     message_id: MessageId,
     conversation_id: ConversationId,

@@ -40,6 +40,7 @@ mod openapi;
 mod person;
 mod prefer;
 mod property;
+mod rate;
 mod request_id;
 mod revisions;
 mod routes;

@@ -9,6 +9,7 @@ mod media_store;
 mod provider;
 mod queue;
 mod rate_limiter;
+mod request_limit;
 mod wake;
 mod webhook_client;
 mod window_store;
@@ -22,6 +23,7 @@ pub use provider::{
 };
 pub use queue::{Acknowledge, Delivery, Hint, Queue, QueueError, Subscription};
 pub use rate_limiter::{BatchAsk, BatchPermit, BatchPlace, Pace, Permit, RateLimiter};
+pub use request_limit::{RequestAsk, RequestPermit, RequestRate, RequestStanding};
 pub use wake::{Numbered, Wake, WakeStream};
 pub use webhook_client::{BadUrl, Bounce, Reply, WebhookBody, WebhookClient, WebhookRequest};
 pub use window_store::{WindowStore, WindowStoreError};

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use bellhop_domain::ports::{Cipher, Queue, RateLimiter, Wake, WindowStore};
 use bellhop_provider::{CloudApi, cloud_api};
 use bellhop_service::keys::{KeyCheck, Rotated};
+use bellhop_service::request_limit::RequestRates;
 use bellhop_service::{App, Config, Database, Ports};
 
 use crate::cipher::{self, KeyRing};
@@ -24,8 +25,8 @@ use crate::{database, metrics};
 
 pub use crate::schema::{check_schema, migrate};
 
-/// Where the provider's webhooks arrive, under the public URL.
-pub const WEBHOOK_PATH: &str = "/api/v1/whatsapp/webhook";
+/// Where the API stands, under the public URL.
+const API_PATH: &str = "/api/v1/whatsapp";
 
 /// Opens the database and wires the application as the settings say.
 ///
@@ -91,13 +92,16 @@ async fn wire(settings: &Settings, public_url: &str, clock: MovableClock) -> any
         clock: Arc::new(clock),
         wake: wake(settings)?,
     };
+    let api_url = format!("{}{API_PATH}", public_url.trim_end_matches('/'));
     let config = Config {
         lease: settings.send_lease,
         in_doubt_horizon: settings.in_doubt_horizon,
         stop_words: settings.stop_words.clone(),
-        callback_url: format!("{}{WEBHOOK_PATH}", public_url.trim_end_matches('/')),
+        callback_url: format!("{api_url}/webhook"),
+        api_url,
         app_secret: settings.app_secret.clone(),
         allow_http_base_url: settings.allow_http_base_url,
+        request_rates: RequestRates { token: settings.token_rate, property: settings.property_rate },
     };
     Ok(App::new(Database::new(writer, reader), ports, config))
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bellhop_domain::Secret;
 use bellhop_domain::consent::StopWords;
+use bellhop_domain::ports::RequestRate;
 use lapin::uri::AMQPUri;
 
 use crate::media::{MediaPlace, S3};
@@ -25,6 +26,8 @@ pub const NAMES: &[&str] = &[
     "BELLHOP_PUBLIC_URL",
     "BELLHOP_CORS_ORIGINS",
     "BELLHOP_TRUSTED_PROXIES",
+    "BELLHOP_TOKEN_RATE",
+    "BELLHOP_PROPERTY_RATE",
     "BELLHOP_DATA_DIR",
     "BELLHOP_DATABASE_URL",
     "BELLHOP_AMQP_URL",
@@ -67,6 +70,10 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Reverse proxies in front of the API that add to `X-Forwarded-For`.
     pub trusted_proxies: u32,
+    /// How often one person or API token may ask; `None`: as often as they like.
+    pub token_rate: Option<RequestRate>,
+    /// The same for everybody of a property together.
+    pub property_rate: Option<RequestRate>,
     pub data_dir: PathBuf,
     /// These three may carry a password.
     pub database_url: Secret,
@@ -161,6 +168,8 @@ impl Settings {
             public_url: vars.url("BELLHOP_PUBLIC_URL")?,
             cors_origins: vars.origins("BELLHOP_CORS_ORIGINS")?,
             trusted_proxies: vars.number("BELLHOP_TRUSTED_PROXIES", proxies, 0, 0..=9)?,
+            token_rate: vars.request_rate("BELLHOP_TOKEN_RATE", 3_000)?,
+            property_rate: vars.request_rate("BELLHOP_PROPERTY_RATE", 12_000)?,
             database_url: database_url.unwrap_or_else(|| sqlite_url(&data_dir)),
             media: vars.media("BELLHOP_MEDIA_URL", &data_dir)?,
             s3: vars.s3()?,

@@ -24,6 +24,7 @@ use crate::event::Feeds;
 use crate::ingest::Statuses;
 use crate::media::{Fetches, HandOvers};
 use crate::password::Passwords;
+use crate::request_limit::RequestRates;
 
 /// The implementations that `infra` chose.
 #[derive(Clone)]
@@ -52,6 +53,8 @@ pub struct Config {
     /// How long, in time with webhooks getting through, a message stays in doubt before the
     /// property's policy decides.
     pub in_doubt_horizon: Duration,
+    /// Where others reach the API, with its base path and without a trailing slash.
+    pub api_url: String,
     /// Where the provider sends webhooks.
     pub callback_url: String,
     /// By which guests stop marketing.
@@ -60,6 +63,8 @@ pub struct Config {
     pub app_secret: Option<Secret>,
     /// Whether a base URL may be http on another machine.
     pub allow_http_base_url: bool,
+    /// How often the API may be asked.
+    pub request_rates: RequestRates,
 }
 
 /// Cheap to clone; one per process.

@@ -34,6 +34,7 @@ pub mod outbox;
 pub mod page;
 mod password;
 pub mod property;
+pub mod request_limit;
 mod rows;
 mod schedule;
 pub mod send;

@@ -27,6 +27,7 @@ const MEDIA_BYTES: &str = "bellhop_media_fetched_bytes_total";
 const EVENTS_NUMBERED: &str = "bellhop_events_numbered_total";
 const EVENT_STREAMS: &str = "bellhop_event_streams";
 const STREAMS_TOO_SLOW: &str = "bellhop_event_streams_too_slow_total";
+const REQUESTS_REFUSED: &str = "bellhop_requests_refused_total";
 const DATABASE_UP: &str = "bellhop_database_up";
 const QUEUE_AGE: &str = "bellhop_queue_age_seconds";
 const IN_DOUBT: &str = "bellhop_in_doubt";
@@ -78,6 +79,10 @@ pub fn describe() {
     describe_counter!(EVENTS_NUMBERED, "Events that this process gave their place in the log");
     describe_gauge!(EVENT_STREAMS, "Streams of the live feed that are open");
     describe_counter!(STREAMS_TOO_SLOW, "Streams that were closed because their client did not keep up");
+    describe_counter!(
+        REQUESTS_REFUSED,
+        "Requests to the API that came too fast, by the limit that had no room"
+    );
     describe_gauge!(DATABASE_UP, "Whether the numbers below could be read from the database");
     describe_gauge!(
         QUEUE_AGE,
@@ -148,6 +153,11 @@ impl Drop for OpenStream {
 /// Counts a stream that did not keep up.
 pub(crate) fn stream_too_slow() {
     counter!(STREAMS_TOO_SLOW).increment(1);
+}
+
+/// Counts a request that came too fast for a limit.
+pub(crate) fn request_refused(limit: &'static str) {
+    counter!(REQUESTS_REFUSED, "limit" => limit).increment(1);
 }
 
 /// Notes how late something of a webhook is. Both times are the domain's.

@@ -6,16 +6,17 @@ mod filename;
 mod form;
 mod held;
 mod range;
+mod reader;
 
 use bellhop_domain::MediaId;
 use bellhop_domain::media::{ArrivalStatus, MediaKind};
 use bellhop_service::media::{ArrivalView, MediaView};
 use poem::web::Data;
-use poem_openapi::param::{Header, Path};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
-use crate::auth::{Authorized, ReadMedia, SendMessages};
+use crate::auth::{Authorized, SendMessages};
 use crate::docs::PublicUrl;
 use crate::envelope::ApiError;
 use crate::failure::FailureReason;
@@ -23,6 +24,7 @@ use crate::types::{Nullable, Timestamp};
 use crate::{BASE_PATH, Tag};
 use answer::FileAnswer;
 use form::MediaForm;
+use reader::Reader;
 
 /// A file that messages can carry.
 #[derive(Debug, Object)]
@@ -144,10 +146,13 @@ impl Media {
     ///
     /// A file that a guest sent is fetched from WhatsApp when its message comes. Until it is here the answer is
     /// MEDIA_NOT_READY, and MEDIA_FETCH_FAILED when it was given up; the event `media_received` tells of it.
+    ///
+    /// The `media_url` of that event needs no token: it has `expires` and `signature`, and is good for an hour.
     #[oai(path = "/media/:media_id", method = "get", operation_id = "get_media")]
+    #[expect(clippy::too_many_arguments, reason = "each parameter is an argument")]
     async fn get(
         &self,
-        auth: Authorized<ReadMedia>,
+        reader: Reader,
         media_id: Path<MediaId>,
         /// One range of bytes, such as `bytes=0-1023`. Several, and those outside of the file, are passed over
         #[oai(name = "Range")]
@@ -155,8 +160,12 @@ impl Media {
         /// An `ETag`; of another file the range is passed over
         #[oai(name = "If-Range")]
         if_range: Header<Option<String>>,
+        /// Of an address that needs no token: when it ends, in seconds since 1970
+        expires: Query<Option<String>>,
+        /// Of an address that needs no token: that it was made here
+        signature: Query<Option<String>>,
     ) -> Result<FileAnswer, ApiError> {
-        let file = auth.app.open_media(&auth.caller, media_id.0).await?;
+        let file = reader.open(media_id.0, (expires.0.as_deref(), signature.0.as_deref())).await?;
         let part = range::wanted(range.as_deref(), if_range.as_deref(), &file.view);
         let bytes = file.bytes(part.clone()).await?;
         Ok(FileAnswer::of(&file.view, part, bytes))

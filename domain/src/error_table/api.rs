@@ -56,6 +56,10 @@ super::table! {
         &["Check both, and property_id if it was given", "Ask an admin for a new password"];
     InvalidSignature = "INVALID_SIGNATURE", 401, Credentials, "The webhook is not signed with the secret of a known app.",
         &["Check the app secret of the connection"];
+    AddressInvalid = "MEDIA_ADDRESS_INVALID", 401, Credentials, "This address of a file was not made here, or was changed.",
+        &["Use the address exactly as it came", "Fetch the file by its media_id, with a token"];
+    AddressExpired = "MEDIA_ADDRESS_EXPIRED", 403, Credentials, "This address of a file was good for an hour, which is over.",
+        &["Ask for the event or the delivery again: it comes with a new address", "Fetch the file by its media_id, with a token"];
     VerificationFailed = "WEBHOOK_VERIFICATION_FAILED", 403, Credentials, "The verify token is not the one of a connection.",
         &["Check the verify token of the connection"];
     Forbidden = "FORBIDDEN", 403, Credentials, "This access token may not do that.",

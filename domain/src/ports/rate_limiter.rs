@@ -2,10 +2,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::request_limit::{RequestAsk, RequestPermit};
 use crate::guest::Recipient;
 use crate::id::{BatchId, ConnectionId};
 
-/// Holds connections to the provider's limits, so that they are not learned by refusals.
+/// Holds connections to the provider's limits, so that they are not learned by refusals, and callers of the
+/// API to ours.
 ///
 /// Places are spread evenly, one every 1/pace: no second, wherever it begins, has more of them than
 /// the pace. What was not used is gone: after a stall nobody catches up.
@@ -33,6 +35,9 @@ pub trait RateLimiter: Send + Sync {
 
     /// Messages per second that the connection is given at present, at most `pace`.
     async fn pace_now(&self, connection: ConnectionId, pace: Pace) -> f64;
+
+    /// Counts a request to the API for all of these limits, or for none when one of them has no room.
+    async fn take_request(&self, asks: &[RequestAsk]) -> RequestPermit;
 
     /// How many processes are sending. One that paces on its own takes its share only.
     fn share_among(&self, processes: u32);

@@ -19,6 +19,7 @@ mod identities;
 mod inbound;
 mod layers;
 mod lifecycle;
+mod limits;
 mod media;
 mod media_in;
 mod moves;

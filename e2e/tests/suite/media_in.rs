@@ -7,11 +7,11 @@ use bellhop_e2e::{Api, BellhopProcess, Home, Hotel, Phones, eventually, settings
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value, json};
 
-const PHONE: &str = "+14155552671";
-const JPEG: &[u8] = include_bytes!("../fixtures/pixel.jpg");
+pub const PHONE: &str = "+14155552671";
+pub const JPEG: &[u8] = include_bytes!("../fixtures/pixel.jpg");
 
 /// A file on a guest's phone; WhatsApp's id of it.
-async fn on_the_phone(phones: &Phones, mime: &str, bytes: &'static [u8]) -> String {
+pub async fn on_the_phone(phones: &Phones, mime: &str, bytes: &'static [u8]) -> String {
     let url = format!("{}/simulator/media?filename=sea.jpg", phones.url);
     let stored =
         reqwest::Client::new().post(url).header("content-type", mime).body(bytes).send().await.unwrap();
@@ -19,7 +19,7 @@ async fn on_the_phone(phones: &Phones, mime: &str, bytes: &'static [u8]) -> Stri
     stored["id"].as_str().unwrap_or_else(|| panic!("{stored}")).to_owned()
 }
 
-async fn send_photo(phones: &Phones, id: &str, caption: &str) {
+pub async fn send_photo(phones: &Phones, id: &str, caption: &str) {
     let path = format!("/guests/{}/messages", &PHONE[1..]);
     phones.post(&path, &json!({"type": "image", "image": {"id": id, "caption": caption}})).await;
 }

@@ -3,6 +3,7 @@
 mod brake;
 mod calendar;
 mod line;
+mod requests;
 mod rivals;
 
 use std::collections::HashMap;
@@ -12,13 +13,16 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bellhop_domain::ConnectionId;
 use bellhop_domain::guest::Recipient;
-use bellhop_domain::ports::{BatchAsk, BatchPermit, BatchPlace, Pace, Permit, RateLimiter};
+use bellhop_domain::ports::{
+    BatchAsk, BatchPermit, BatchPlace, Pace, Permit, RateLimiter, RequestAsk, RequestPermit,
+};
 
 use super::ticks::{NEVER, SECOND, Ticks, duration, interval, ticks};
 use super::{FURTHEST, PAIR_BURST, PAIR_INTERVAL};
 use brake::Brake;
 use calendar::At;
 use line::{GroupAsk, Line};
+use requests::Requests;
 
 /// Below this many recipients nobody looks for idle ones.
 const PAIRS_MIN: usize = 1_024;
@@ -29,6 +33,7 @@ pub struct InMemoryRateLimiter {
     /// Ticks are counted from here.
     start: Instant,
     state: Mutex<State>,
+    requests: Requests,
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +56,7 @@ impl Default for InMemoryRateLimiter {
 impl InMemoryRateLimiter {
     pub fn new() -> Self {
         let state = State { hold: NEVER, processes: 1, ..State::default() };
-        Self { start: Instant::now(), state: Mutex::new(state) }
+        Self { start: Instant::now(), state: Mutex::new(state), requests: Requests::default() }
     }
 
     /// Gives no place before `length` from now.
@@ -131,6 +136,10 @@ impl InMemoryRateLimiter {
         BatchPermit { places, again }
     }
 
+    pub(super) fn take_request_at(&self, now: Ticks, asks: &[RequestAsk]) -> RequestPermit {
+        self.requests.take(now, asks)
+    }
+
     pub(super) fn slow_down_at(&self, now: Ticks, connection: ConnectionId, pace: Pace) {
         let mut state = self.state();
         let brake = &mut state.lines.entry(connection).or_default().brake;
@@ -197,10 +206,15 @@ impl RateLimiter for InMemoryRateLimiter {
         self.pace_at(self.now(), connection, pace)
     }
 
-    /// Divides the connections' and the batches' paces. The recipients' buckets stay as they are:
+    async fn take_request(&self, asks: &[RequestAsk]) -> RequestPermit {
+        self.take_request_at(self.now(), asks)
+    }
+
+    /// Divides the connections' and the batches' paces, and the rates of requests. The recipients' buckets stay as they are:
     /// one recipient's messages mostly go through one process, and a burst of 45 bears the rest.
     fn share_among(&self, processes: u32) {
         self.state().processes = processes.max(1);
+        self.requests.share_among(processes.max(1));
     }
 }
 

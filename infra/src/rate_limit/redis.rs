@@ -1,6 +1,7 @@
 //! Limits that several processes share.
 
 mod link;
+mod requests;
 mod server_clock;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,12 +10,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bellhop_domain::guest::Recipient;
-use bellhop_domain::ports::{BatchAsk, BatchPermit, BatchPlace, Pace, Permit, RateLimiter};
+use bellhop_domain::ports::{
+    BatchAsk, BatchPermit, BatchPlace, Pace, Permit, RateLimiter, RequestAsk, RequestPermit,
+};
 use bellhop_domain::{ConnectionId, Secret};
 
 use super::in_memory::InMemoryRateLimiter;
 use super::ticks::{Ticks, duration, ticks};
-use link::{Arguments, Link, Way};
+use link::{Arguments, Link, Script, Way};
 use server_clock::ServerClock;
 
 /// A front-desk send waits no longer than this for Redis, once an outage.
@@ -26,6 +29,8 @@ const LAST_PLACES: Duration = Duration::from_millis(100);
 
 /// Recipients of one group that are looked at; the others have no place yet. It bounds the script.
 const MAX_GROUP: usize = 1_000;
+
+static PACE: Script = Script::new(include_str!("redis/pace.lua"));
 
 /// One script on Redis' clock gives all processes their places (`pace.lua`). Its keys, all of which
 /// expire, are `<prefix>:pace:<connection id>` and, for a recipient's bucket,
@@ -107,7 +112,7 @@ impl RedisRateLimiter {
             format!("{}:pace:{:016x}", self.prefix, digest(question.connection, recipient))
         }));
         let first = || self.fallback.hold(LAST_PLACES);
-        let values = self.link.ask(&Arguments { keys, values }, first).await?;
+        let values = self.link.ask(&Arguments { script: &PACE, keys, values }, first).await?;
         let late = self.clock.lock().unwrap_or_else(PoisonError::into_inner).lateness(*values.first()?);
         Some(Reply { values, late })
     }
@@ -223,6 +228,13 @@ impl RateLimiter for RedisRateLimiter {
         match reply.as_ref().map(|reply| &reply.values[..]) {
             Some([_, thousandths]) => *thousandths as f64 / 1_000.0,
             Some(_) | None => self.fallback.pace_now(connection, pace).await,
+        }
+    }
+
+    async fn take_request(&self, asks: &[RequestAsk]) -> RequestPermit {
+        match self.ask_request(asks, None).await {
+            Some(permit) => permit,
+            None => self.fallback.take_request(asks).await,
         }
     }
 

@@ -2,13 +2,14 @@
 
 pub mod even;
 pub mod limits;
+pub mod requests;
 pub mod shares;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bellhop_domain::guest::Recipient;
-use bellhop_domain::ports::{BatchAsk, BatchPermit, BatchPlace, Pace, Permit};
+use bellhop_domain::ports::{BatchAsk, BatchPermit, BatchPlace, Pace, Permit, RequestAsk, RequestPermit};
 use bellhop_domain::{BatchId, ConnectionId};
 
 use super::ticks::{SECOND, Ticks};
@@ -30,6 +31,7 @@ pub trait Subject: Send + Sync {
         patience: Duration,
     ) -> Permit;
     async fn group(&self, at: Ticks, ask: &BatchAsk<'_>) -> BatchPermit;
+    async fn request(&self, at: Ticks, asks: &[RequestAsk]) -> RequestPermit;
     async fn brake(&self, at: Ticks, connection: ConnectionId, pace: Pace);
     async fn present(&self, at: Ticks, connection: ConnectionId, pace: Pace) -> f64;
     /// Leaves nothing behind.
@@ -55,6 +57,10 @@ macro_rules! run_suite {
             a_busy_recipient_in_a_group_takes_nothing, the_hint_is_when_half_is_free,
             a_slow_batch_leaves_its_gaps_to_others, a_refusal_slows_down_and_the_pace_climbs_back,
             without_a_pace_nobody_gets_a_place
+        });
+        run_suite!(@ $make, requests::{
+            a_quota_comes_at_once_and_then_evenly, who_waits_as_told_is_granted,
+            one_limit_without_room_takes_nothing_of_the_other, a_clock_that_was_set_back_locks_nobody_out
         });
     };
     (@ $make:path, $module:ident :: {$($name:ident),+}) => { $(

@@ -38,6 +38,8 @@ fn defaults() {
         assert_eq!(settings.in_doubt_horizon, Duration::from_secs(900));
         assert_eq!(settings.sweep_interval, Duration::from_secs(1));
         assert!(settings.stop_words.is_said("STOP"));
+        let rates = [settings.token_rate, settings.property_rate];
+        assert_eq!(rates.map(|rate| rate.unwrap().per_minute()), [3_000, 12_000]);
         assert_eq!((settings.log.as_str(), settings.log_format), (vars::LOG, LogFormat::Text));
         let unset = [&settings.simulator_url, &settings.public_url];
         assert!(unset.iter().all(|value| value.is_none()));
@@ -58,6 +60,8 @@ fn good_values() {
         ("BELLHOP_IN_DOUBT_HORIZON_SECONDS", "1"),
         ("BELLHOP_SWEEP_INTERVAL_MS", "50"),
         ("BELLHOP_STOP_WORDS", "+genug"),
+        ("BELLHOP_TOKEN_RATE", "60"),
+        ("BELLHOP_PROPERTY_RATE", "0"),
         ("BELLHOP_LOG_FORMAT", "json"),
         ("BELLHOP_QUEUE_PREFIX", "test-1"),
     ])
@@ -69,6 +73,7 @@ fn good_values() {
     assert_eq!(settings.send_lease, Duration::from_millis(1_500));
     assert_eq!(settings.sweep_interval, Duration::from_millis(50));
     assert!(settings.stop_words.is_said("Genug!") && settings.stop_words.is_said("stop"));
+    assert_eq!((settings.token_rate.unwrap().quota(), settings.property_rate), (10, None));
     assert_eq!(settings.log_format, LogFormat::Json);
     assert_eq!(http_url("0.0.0.0:81".parse().unwrap()), "http://127.0.0.1:81");
     assert_eq!(http_url("[::]:81".parse().unwrap()), "http://[::1]:81");
@@ -89,6 +94,10 @@ fn bad_values_are_named_with_what_is_allowed() {
         ("BELLHOP_CORS_ORIGINS", "https://desk.example/path"),
         ("BELLHOP_TRUSTED_PROXIES", "10"),
         ("BELLHOP_TRUSTED_PROXIES", "true"),
+        ("BELLHOP_TOKEN_RATE", "59"),
+        ("BELLHOP_TOKEN_RATE", "-1"),
+        ("BELLHOP_PROPERTY_RATE", "6000001"),
+        ("BELLHOP_PROPERTY_RATE", "1.5"),
         ("BELLHOP_CORS_ORIGINS", "https://desk.example,*"),
         ("BELLHOP_QUEUE_PREFIX", "with space"),
         ("BELLHOP_MEDIA_URL", "/var/lib/media"),

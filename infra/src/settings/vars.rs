@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bellhop_domain::Secret;
 use bellhop_domain::consent::StopWords;
+use bellhop_domain::ports::RequestRate;
 use reqwest::Url;
 
 use super::BadSetting;
@@ -170,6 +171,15 @@ impl Vars<'_> {
                 (None, Some(_)) => return Err(lonely("BELLHOP_S3_ACCESS_KEY_ID")),
             },
         })
+    }
+
+    pub fn request_rate(&self, name: &'static str, default: u32) -> Result<Option<RequestRate>, BadSetting> {
+        let allowed = "a whole number of requests a minute from 60 to 6000000, or 0 for no limit";
+        let a_minute = self.parsed(name, allowed, &default.to_string())?;
+        match RequestRate::a_minute(a_minute) {
+            None if a_minute != 0 => Err(BadSetting { name, given: self.text(name), allowed }),
+            rate => Ok(rate),
+        }
     }
 
     pub fn webhook_rule(&self, name: &'static str) -> Result<Rule, BadSetting> {

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::app::App;
 use crate::db::real_now;
 use crate::event::rfc3339;
 
@@ -17,7 +18,15 @@ use crate::event::rfc3339;
 pub(crate) struct Message {
     /// The `webhook-id`.
     pub id: EventId,
-    body: Bytes,
+    body: Said,
+}
+
+/// What its body says.
+enum Said {
+    /// The same at any time.
+    Always(Bytes),
+    /// Where a file can be fetched, which changes: made for each attempt.
+    AtTheTime(Box<event::Model>),
 }
 
 /// The guides' `event` and `data`, and what else an event has.
@@ -38,20 +47,29 @@ impl Message {
     pub fn own(id: EventId, event: &str, at: DateTime<Utc>, data: Value) -> Self {
         let body =
             Body { id, event, created_at: rfc3339(at), sequence: None, property_id: None, data: &data };
-        Self { id, body: text(&body) }
+        Self { id, body: Said::Always(text(&body)) }
     }
 
     pub fn of(row: &event::Model) -> Self {
-        let body = Body {
-            id: row.id,
-            event: EventType::as_str(row.event),
-            created_at: rfc3339(row.created_at),
-            sequence: row.number,
-            property_id: Some(row.property_id),
-            data: &row.data,
+        let body = if row.event == EventType::MediaReceived {
+            Said::AtTheTime(Box::new(row.clone()))
+        } else {
+            Said::Always(body_of(row, &row.data))
         };
-        Self { id: row.id, body: text(&body) }
+        Self { id: row.id, body }
     }
+}
+
+fn body_of(row: &event::Model, data: &Value) -> Bytes {
+    let body = Body {
+        id: row.id,
+        event: EventType::as_str(row.event),
+        created_at: rfc3339(row.created_at),
+        sequence: row.number,
+        property_id: Some(row.property_id),
+        data,
+    };
+    text(&body)
 }
 
 fn text(body: &Body) -> Bytes {
@@ -59,20 +77,28 @@ fn text(body: &Body) -> Bytes {
     serde_json::to_vec(body).unwrap_or_default().into()
 }
 
-/// The request, and its `webhook-timestamp`.
-pub(crate) fn signed<'a>(
-    url: &str,
-    secrets: impl IntoIterator<Item = &'a SigningSecret>,
-    message: &Message,
-) -> (WebhookRequest, i64) {
-    let id = message.id.to_string();
-    let timestamp = real_now().timestamp();
-    let signature = signatures(secrets, &id, timestamp, &message.body);
-    let headers = vec![
-        ("webhook-id", id),
-        ("webhook-timestamp", timestamp.to_string()),
-        ("webhook-signature", signature),
-    ];
-    let body = WebhookBody::Json(message.body.clone());
-    (WebhookRequest { url: url.to_owned(), headers, body }, timestamp)
+impl App {
+    /// The request, and its `webhook-timestamp`.
+    pub(crate) fn signed<'a>(
+        &self,
+        url: &str,
+        secrets: impl IntoIterator<Item = &'a SigningSecret>,
+        message: &Message,
+    ) -> (WebhookRequest, i64) {
+        let id = message.id.to_string();
+        let body = match &message.body {
+            Said::Always(body) => body.clone(),
+            Said::AtTheTime(row) => {
+                body_of(row, &self.told_now(row.property_id, row.event, row.data.clone()))
+            }
+        };
+        let timestamp = real_now().timestamp();
+        let signature = signatures(secrets, &id, timestamp, &body);
+        let headers = vec![
+            ("webhook-id", id),
+            ("webhook-timestamp", timestamp.to_string()),
+            ("webhook-signature", signature),
+        ];
+        (WebhookRequest { url: url.to_owned(), headers, body: WebhookBody::Json(body) }, timestamp)
+    }
 }

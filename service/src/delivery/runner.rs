@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Live;
 use super::line::{Item, LINE_MAX, Line};
-use super::message::signed;
 use super::numbers;
 use super::record::{Next, Outcome};
 use crate::app::App;
@@ -222,7 +221,7 @@ impl App {
     async fn attempt(&self, live: &Live, item: Item) -> Ended {
         // Never closed.
         let _place = self.deliveries.room.acquire().await;
-        let (request, timestamp) = signed(&live.url, &live.secrets, &item.message);
+        let (request, timestamp) = self.signed(&live.url, &live.secrets, &item.message);
         failpoint::here("delivery_before_call");
         let began = Instant::now();
         let answer = self.ports.webhooks.send(request).await;

@@ -24,6 +24,7 @@ use crate::auth::Caller;
 use crate::db::in_time;
 use crate::error::{Error, Result};
 use crate::numbers::{self, OpenStream};
+use crate::request_limit::{Seat, Seats};
 
 /// Events that a stream may be behind: some seconds of a hotel's busiest time.
 const RING: usize = 1_024;
@@ -61,12 +62,14 @@ pub struct EventFeed {
     /// The ring, and the number after which it has everything.
     ring: Option<(broadcast::Receiver<Arc<Live>>, i64)>,
     _open: OpenStream,
+    _seat: Seat,
 }
 
 /// The rings of this process.
 #[derive(Default)]
 pub(crate) struct Feeds {
     rings: Arc<Mutex<Rings>>,
+    seats: Seats,
     ended: CancellationToken,
 }
 
@@ -106,6 +109,7 @@ impl App {
     ) -> Result<EventFeed> {
         caller.require(Right::ReadEvents)?;
         let property = caller.property_id;
+        let seat = self.feeds.seats.take(caller)?;
         self.find_conversation(property, &mut filter).await?;
         let mut feed = EventFeed {
             app: self.clone(),
@@ -115,6 +119,7 @@ impl App {
             waiting: VecDeque::new(),
             ring: None,
             _open: OpenStream::new(),
+            _seat: seat,
         };
         match from {
             From::After(number) => {

@@ -157,23 +157,23 @@ impl App {
             query = query.filter(Expr::cust(CONVERSATION).eq(conversation.to_string()));
         }
         let rows = query.order_by_asc(Column::Number).limit(limit).all(self.db.reader()).await?;
-        let events: Vec<Event> = rows.into_iter().map(Event::of).collect();
+        let events: Vec<Event> = rows.into_iter().map(|row| self.show_event(row)).collect();
         let full = events.len() as u64 == limit;
         let next_after = events.last().filter(|_| full).map_or(end, |event| event.sequence);
         Ok(EventPage { events, next_after, has_more: next_after < last })
     }
 }
 
-impl Event {
-    fn of(row: event::Model) -> Self {
-        Self {
+impl App {
+    fn show_event(&self, row: event::Model) -> Event {
+        Event {
             id: row.id,
             // The query asks for numbers.
             sequence: row.number.unwrap_or_default(),
             event: row.event,
             created_at: row.created_at,
             property_id: row.property_id,
-            data: row.data,
+            data: self.told_now(row.property_id, row.event, row.data),
         }
     }
 }

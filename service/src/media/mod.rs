@@ -1,5 +1,6 @@
 //! Files that messages carry.
 
+mod address;
 mod arrival;
 mod bring_in;
 mod expect;

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use bellhop_domain::MediaId;
 use bellhop_domain::media::MediaKind;
 use bellhop_domain::ports::{ByteStream, MediaStoreError};
 use bellhop_domain::rights::Right;
+use bellhop_domain::{MediaId, PropertyId};
 use bellhop_entity::media;
 use chrono::{DateTime, Utc};
 
@@ -57,8 +57,13 @@ impl App {
     /// A file of the caller's property.
     pub async fn open_media(&self, caller: &Caller, id: MediaId) -> Result<StoredMedia> {
         caller.require(Right::ReadMedia)?;
-        let row = super::find(self.db.reader(), caller.property_id, id).await?;
-        let Some(row) = row else { return Err(self.why_not_there(caller.property_id, id).await?) };
+        self.open_file(caller.property_id, id).await
+    }
+
+    /// As [`open_media`](Self::open_media), for whoever was found to have a right to it.
+    pub(super) async fn open_file(&self, property: PropertyId, id: MediaId) -> Result<StoredMedia> {
+        let row = super::find(self.db.reader(), property, id).await?;
+        let Some(row) = row else { return Err(self.why_not_there(property, id).await?) };
         let storage_key = row.storage_key.clone();
         Ok(StoredMedia { view: row.into(), storage_key, app: self.clone() })
     }

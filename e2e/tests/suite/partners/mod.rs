@@ -3,6 +3,7 @@
 mod deaths;
 mod examples;
 mod faults;
+mod files;
 mod secrets;
 
 use bellhop_domain::rights::Role;

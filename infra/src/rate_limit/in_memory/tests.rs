@@ -20,6 +20,10 @@ impl Subject for InMemoryRateLimiter {
         self.group_at(at, ask)
     }
 
+    async fn request(&self, at: Ticks, asks: &[RequestAsk]) -> RequestPermit {
+        self.take_request_at(at, asks)
+    }
+
     async fn brake(&self, at: Ticks, connection: ConnectionId, pace: Pace) {
         self.slow_down_at(at, connection, pace);
     }

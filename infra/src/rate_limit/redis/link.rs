@@ -12,7 +12,19 @@ const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// For so long after its return not all processes may know: one probe apart, and one that hangs.
 const RETURN: Duration = Duration::from_millis(1_500);
 
-const SCRIPT: &str = include_str!("pace.lua");
+/// What Redis runs, and under which name it knows it.
+#[derive(Debug)]
+pub(super) struct Script {
+    text: &'static str,
+    /// As Redis itself computes it, from the text alone: the same on every server.
+    digest: OnceLock<String>,
+}
+
+impl Script {
+    pub const fn new(text: &'static str) -> Self {
+        Self { text, digest: OnceLock::new() }
+    }
+}
 
 /// Not a `ConnectionManager`: that one keeps a connection whose other end fell silent for as long
 /// as TCP does, while a probe comes on a new one.
@@ -24,8 +36,6 @@ pub(super) struct Link {
     /// For a call, with all that it takes to connect.
     timeout: Duration,
     connection: tokio::sync::Mutex<Option<MultiplexedConnection>>,
-    /// The script's digest, as Redis itself computes it.
-    digest: OnceLock<String>,
     health: Mutex<Health>,
 }
 
@@ -57,7 +67,6 @@ impl Link {
             probe_key,
             timeout,
             connection: tokio::sync::Mutex::default(),
-            digest: OnceLock::new(),
             health: Mutex::new(Health::Here { since: None }),
         }
     }
@@ -80,7 +89,7 @@ impl Link {
         }
     }
 
-    /// Asks the script. `None`: Redis does not answer, and calls are to go elsewhere; `first` is
+    /// Asks a script. `None`: Redis does not answer, and calls are to go elsewhere; `first` is
     /// called when that was not known yet.
     pub async fn ask(&self, arguments: &Arguments, first: impl FnOnce()) -> Option<Vec<i64>> {
         let answer = tokio::time::timeout(self.timeout, self.run(arguments)).await;
@@ -118,14 +127,16 @@ impl Link {
         connection: &mut MultiplexedConnection,
         arguments: &Arguments,
     ) -> RedisResult<Vec<i64>> {
-        if let Some(digest) = self.digest.get() {
+        let script = arguments.script;
+        if let Some(digest) = script.digest.get() {
             match arguments.command(digest).query_async(connection).await {
                 Err(error) if is_unknown_script(&error) => {}
                 answer => return answer,
             }
         }
-        let digest: String = redis::cmd("SCRIPT").arg("LOAD").arg(SCRIPT).query_async(connection).await?;
-        let digest = self.digest.get_or_init(|| digest);
+        let digest: String =
+            redis::cmd("SCRIPT").arg("LOAD").arg(script.text).query_async(connection).await?;
+        let digest = script.digest.get_or_init(|| digest);
         arguments.command(digest).query_async(connection).await
     }
 
@@ -172,9 +183,10 @@ fn is_unknown_script(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-/// What the script is asked.
-#[derive(Debug, Default)]
+/// What a script is asked.
+#[derive(Debug)]
 pub(super) struct Arguments {
+    pub script: &'static Script,
     pub keys: Vec<String>,
     pub values: Vec<String>,
 }

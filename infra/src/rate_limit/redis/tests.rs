@@ -25,6 +25,10 @@ impl Subject for RedisRateLimiter {
         batch_permit(&Reply { late: 0, ..reply }, ask.recipients.len()).unwrap()
     }
 
+    async fn request(&self, at: Ticks, asks: &[RequestAsk]) -> RequestPermit {
+        self.ask_request(asks, Some(at)).await.unwrap()
+    }
+
     async fn brake(&self, at: Ticks, connection: ConnectionId, pace: Pace) {
         self.ask_line("slow", connection, pace, Some(at)).await.unwrap();
     }

@@ -3,6 +3,7 @@
 use bellhop_domain::BatchId;
 
 use super::*;
+use crate::rate_limit::suite::requests::limit;
 use crate::rate_limit::suite::{AHEAD, Dice, MS, START, guest, pace};
 use crate::rate_limit::ticks::SECOND;
 
@@ -18,6 +19,7 @@ struct Both<'a> {
     batches: [BatchId; 4],
     pace: Pace,
     sent: usize,
+    limits: [RequestAsk; 4],
 }
 
 impl Both<'_> {
@@ -41,12 +43,23 @@ impl Both<'_> {
                 let other = redis.present(at, connection, pace).await;
                 assert!((one - other).abs() < 0.001, "{one} and {other}");
             }
-            2..9 => {
+            2..9 => self.request().await,
+            9..15 => {
                 let (to, patience) = (guest(self.dice.roll(20) as usize), duration(self.dice.roll(80 * MS)));
                 let one = memory.single(at, (connection, &to), pace, patience).await;
                 assert_eq!(one, redis.single(at, (connection, &to), pace, patience).await);
             }
             _ => self.group().await,
+        }
+    }
+
+    async fn request(&mut self) {
+        let at = self.at;
+        let (one, other) = (self.dice.roll(4) as usize, self.dice.roll(4) as usize);
+        let both = [self.limits[one], self.limits[other]];
+        let asks = if one == other { &both[..1] } else { &both[..] };
+        for _ in 0..=self.dice.roll(20) {
+            assert_eq!(self.memory.request(at, asks).await, self.redis.request(at, asks).await);
         }
     }
 
@@ -85,8 +98,9 @@ async fn it_answers_as_the_one_in_memory() {
             batches: [(); 4].map(|()| BatchId::new()),
             pace: pace(per_second),
             sent: 0,
+            limits: [60, 61, 700, 59_999].map(limit),
         };
-        for _ in 0..800 {
+        for _ in 0..1_000 {
             both.step().await;
         }
     }
