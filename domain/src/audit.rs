@@ -115,6 +115,9 @@ impl FromStr for ActorId {
     }
 }
 
+#[cfg(feature = "openapi")]
+crate::openapi::text_type!(ActorId, "actor_id", "^(staff|tok)_[0-7][0-9a-hjkmnp-tv-z]{25}$");
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -135,10 +135,8 @@ impl App {
         change.apply(&mut row);
         row.updated_at = Set(scope.at);
         let row = row.update(&tx).await?;
-        let entry = Entry::of(AuditAction::PropertyChanged, row.id);
-        if let Some(entry) = entry.changed(told(&before), told(&row)) {
-            audit::record(&tx, scope, caller, entry).await?;
-        }
+        let entry = Entry::of(AuditAction::PropertyChanged, row.id).changed(told(&before), told(&row));
+        audit::record(&tx, scope, caller, entry).await?;
         tx.commit().await?;
         Ok(row.into())
     }

@@ -5,6 +5,7 @@
 
 mod actor;
 mod entry;
+mod list;
 
 use bellhop_domain::audit::ActorId;
 use bellhop_domain::rights::Role;
@@ -15,6 +16,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, Qu
 
 pub(crate) use actor::Actor;
 pub(crate) use entry::Entry;
+pub use list::{ActorView, AuditFilter, AuditView};
 
 use crate::error::Result;
 use crate::event::Scope;
@@ -22,14 +24,15 @@ use crate::event::Scope;
 /// Entries that one erasure overwrites at a time, so that its transaction stays short.
 const FORGOTTEN_AT_ONCE: u64 = 500;
 
-/// Writes an entry in the transaction of the change it tells of.
+/// Writes an entry in the transaction of the change it tells of; nothing where nothing was changed.
 pub(crate) async fn record(
     tx: &DatabaseTransaction,
     scope: Scope,
     actor: impl Into<Actor>,
-    entry: Entry,
+    entry: impl Into<Option<Entry>>,
 ) -> Result<()> {
     use audit_entry::Column;
+    let Some(entry) = entry.into() else { return Ok(()) };
     let actor: Actor = actor.into();
     let row = [
         (Column::Id, Expr::value(AuditEntryId::new())),
