@@ -48,6 +48,7 @@ const NEEDS: &[(&str, Option<Right>)] = &[
     ("get_webhook_delivery", Some(Right::ManageSubscriptions)),
     ("get_window_status", Some(Right::ReadConversations)),
     ("import_guests", Some(Right::ImportGuests)),
+    ("list_audit", Some(Right::ReadAudit)),
     ("list_batch_recipients", Some(Right::ReadConversations)),
     ("list_batch_refusals", Some(Right::ReadConversations)),
     ("list_batches", Some(Right::ReadConversations)),
@@ -123,16 +124,16 @@ fn body(operation: &str) -> Value {
     }
 }
 
-struct Operation {
-    id: String,
-    method: Method,
+pub struct Operation {
+    pub id: String,
+    pub method: Method,
     /// Under the base path, with `{name}` for what varies.
     path: String,
     needs: Option<Right>,
 }
 
 /// The operations of the document that the server itself serves. Whoever ends a session comes last.
-async fn operations(world: &World) -> Vec<Operation> {
+pub async fn operations(world: &World) -> Vec<Operation> {
     let document = world.request(Method::GET, "~/openapi.json").send().await.ok(200);
     let needs: BTreeMap<_, _> = NEEDS.iter().copied().collect();
     assert_eq!(needs.len(), NEEDS.len(), "an operation stands twice in the table");
@@ -154,7 +155,7 @@ async fn operations(world: &World) -> Vec<Operation> {
 
 impl Operation {
     /// The path with these ids, or with ids that nothing has.
-    fn path(&self, ids: &BTreeMap<&str, String>) -> String {
+    pub fn path(&self, ids: &BTreeMap<&str, String>) -> String {
         if self.id == "stream_events" {
             // A stream has no end, and one of what there is not has no beginning.
             return format!("{}?types=nothing", self.path);
@@ -170,7 +171,7 @@ impl Operation {
     }
 
     /// Asks with a body that nobody could read.
-    async fn ask(&self, world: &World, token: Option<&str>, ids: &BTreeMap<&str, String>) -> Answered {
+    pub async fn ask(&self, world: &World, token: Option<&str>, ids: &BTreeMap<&str, String>) -> Answered {
         let mut ask = world.request(self.method.clone(), &self.path(ids));
         if let Some(token) = token {
             ask = ask.token(token);
@@ -182,7 +183,7 @@ impl Operation {
     }
 }
 
-fn nothings() -> BTreeMap<&'static str, String> {
+pub fn nothings() -> BTreeMap<&'static str, String> {
     [
         ("batch_id", BatchId::new().to_string()),
         ("connection_id", ConnectionId::new().to_string()),
@@ -310,7 +311,7 @@ async fn webhook(world: &World) -> (SubscriptionId, DeliveryId) {
 }
 
 /// One of each kind of thing, of the world's hotel.
-async fn things(world: &World) -> BTreeMap<&'static str, String> {
+pub async fn things(world: &World) -> BTreeMap<&'static str, String> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let conversation_id = world.guest_writes("hi").await;
     let message = world.get("/messages").await.ok(200)["data"][0]["message_id"].clone();

@@ -53,6 +53,9 @@ async fn the_first_admin_is_made_and_let_in_again() {
     let me = dana.get("/me").await.expect(200);
     assert_eq!(me["role"], "admin", "{me}");
     dana.get("/connections").await.expect(200);
+    let trail = dana.get("/audit?action=staff_created").await.expect(200);
+    let command = json!({"kind": "operator", "id": null, "name": "create-admin", "role": null});
+    assert_eq!((&trail["data"][0]["actor"], &trail["data"][1]), (&command, &Value::Null));
     let sent = dana.text("+1234567890", "Good morning").await.expect(202);
     let message = sent["message_id"].as_str().unwrap();
     dana.until(message, &["sent", "delivered", "read"]).await;
