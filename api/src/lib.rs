@@ -4,6 +4,7 @@ mod analytics;
 mod analytics_numbers;
 mod analytics_summary;
 mod answer;
+mod assignees;
 mod auth;
 mod batch;
 mod batches;
@@ -135,7 +136,7 @@ type Resources = (
     batches::Batches,
     media::Media,
     templates::Templates,
-    conversations::Conversations,
+    (conversations::Conversations, assignees::Assignees),
     (guests::Guests, guest_import::GuestImport),
     analytics_summary::AnalyticsApi,
     stays::Stays,
@@ -156,7 +157,7 @@ fn service() -> OpenApiService<Resources, webhooks::Told> {
         batches::Batches,
         media::Media,
         templates::Templates,
-        conversations::Conversations,
+        (conversations::Conversations, assignees::Assignees),
         (guests::Guests, guest_import::GuestImport),
         analytics_summary::AnalyticsApi,
         stays::Stays,

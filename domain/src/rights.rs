@@ -63,6 +63,8 @@ text_enum! {
         SendMessages = "send_messages",
         ReadConversations = "read_conversations",
         ResolveConversations = "resolve_conversations",
+        /// Say who looks after a conversation.
+        AssignConversations = "assign_conversations",
         ReadGuests = "read_guests",
         ReadAnalytics = "read_analytics",
         /// The event log and the live feed: everything that happens in the hotel.
@@ -108,6 +110,7 @@ impl Right {
             | Self::SendMessages
             | Self::ReadConversations
             | Self::ResolveConversations
+            | Self::AssignConversations
             | Self::ReadGuests
             | Self::ReadAnalytics
             | Self::ReadEvents
@@ -132,9 +135,10 @@ impl Right {
     const fn asks(self) -> Asks {
         match self {
             Self::SeeOneself | Self::ManageOwnAccount | Self::ReadProperty => Asks::Nothing,
-            Self::SendMessages | Self::ReadConversations | Self::ResolveConversations => {
-                Asks::One(Scope::Messages)
-            }
+            Self::SendMessages
+            | Self::ReadConversations
+            | Self::ResolveConversations
+            | Self::AssignConversations => Asks::One(Scope::Messages),
             Self::ReadGuests | Self::ChangeGuests | Self::ImportGuests | Self::ChangeConsent => {
                 Asks::One(Scope::Guests)
             }
@@ -156,6 +160,7 @@ impl Right {
             | Self::SendMessages
             | Self::ReadConversations
             | Self::ResolveConversations
+            | Self::AssignConversations
             | Self::ReadGuests
             | Self::ReadAnalytics
             | Self::ReadEvents

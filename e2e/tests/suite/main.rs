@@ -3,6 +3,7 @@
 
 mod alerts;
 mod analytics;
+mod assignees;
 mod batches;
 mod closed_windows;
 mod connections;
