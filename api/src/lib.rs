@@ -5,6 +5,7 @@ mod analytics_numbers;
 mod analytics_summary;
 mod answer;
 mod assignees;
+mod attention;
 mod auth;
 mod batch;
 mod batches;

@@ -26,6 +26,8 @@ pub(super) struct Outcome {
     pub number: i32,
     pub url: String,
     pub timestamp: i64,
+    /// Its headers and the body's size, for the log.
+    pub request: serde_json::Value,
     pub took_ms: i32,
     pub status: Option<u16>,
     pub error: Option<String>,
@@ -157,7 +159,7 @@ impl App {
     }
 }
 
-const COLUMNS: [(&str, &str); 13] = [
+const COLUMNS: [(&str, &str); 14] = [
     ("did", "uuid"),
     ("status", "text"),
     ("n", "int4"),
@@ -171,6 +173,7 @@ const COLUMNS: [(&str, &str); 13] = [
     ("ts", "int8"),
     ("answer", "text"),
     ("took", "int4"),
+    ("req", "jsonb"),
 ];
 
 const DELIVERIES: &str = "\
@@ -179,8 +182,8 @@ const DELIVERIES: &str = "\
     FROM v WHERE deliveries.id = v.did AND deliveries.status = 'pending'";
 
 const ATTEMPTS: &str = "\
-    INSERT INTO delivery_attempts (delivery_id, number, url, timestamp, status, error, answer, took_ms, created_at) \
-    SELECT did, n, url, ts, code, error, answer, took, {0} FROM v WHERE true \
+    INSERT INTO delivery_attempts (delivery_id, number, url, timestamp, status, error, answer, took_ms, request, created_at) \
+    SELECT did, n, url, ts, code, error, answer, took, req, {0} FROM v WHERE true \
     ON CONFLICT (delivery_id, number) DO NOTHING";
 
 /// Where nothing changes, and that was said a moment ago, nothing is written.
@@ -211,5 +214,6 @@ fn columns(outcome: &Outcome, now: DateTime<Utc>) -> [Value; COLUMNS.len()] {
         outcome.timestamp.into(),
         outcome.answer.clone().into(),
         outcome.took_ms.into(),
+        outcome.request.clone().into(),
     ]
 }
