@@ -40,6 +40,7 @@ needs!(
     SendMessages,
     ReadConversations,
     ResolveConversations,
+    AssignConversations,
     ReadGuests,
     ReadAnalytics,
     ReadEvents,

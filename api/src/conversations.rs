@@ -3,9 +3,10 @@
 use bellhop_domain::conversation::ConversationStatus;
 use bellhop_domain::stay::StayStatus;
 use bellhop_domain::window::WindowState;
-use bellhop_domain::{ConversationId, GuestId, MessageId};
+use bellhop_domain::{ConversationId, GuestId, MessageId, StaffId};
 use bellhop_service::conversation::{
-    ConversationDetail, ConversationFilter, ConversationView, Resolution, ResolutionView, WindowStatus,
+    AssigneeFilter, ConversationDetail, ConversationFilter, ConversationView, Resolution, ResolutionView,
+    WindowStatus,
 };
 use bellhop_service::page::PageRequest;
 use poem_openapi::param::{Path, Query};
@@ -25,7 +26,7 @@ use crate::types::{JsonObject, Limit, Nullable, PhoneQuery, Timestamp};
 /// All that was said between a guest and one number of the hotel.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
-struct Conversation {
+pub struct Conversation {
     conversation_id: ConversationId,
     status: ConversationStatus,
     guest_id: GuestId,
@@ -37,6 +38,8 @@ struct Conversation {
     window_expires_at: Nullable<Timestamp>,
     last_inbound_at: Nullable<Timestamp>,
     last_activity_at: Timestamp,
+    /// Who looks after it; `null`: nobody.
+    assignee: Nullable<StaffId>,
     /// How it was resolved the last time.
     resolution: Option<ResolutionInfo>,
     created_at: Timestamp,
@@ -130,6 +133,7 @@ impl From<ConversationView> for Conversation {
             window_expires_at: Nullable::from(view.window_expires_at),
             last_inbound_at: Nullable::from(view.last_inbound_at),
             last_activity_at: view.last_activity_at.into(),
+            assignee: Nullable(view.assignee),
             resolution: view.resolution.map(ResolutionInfo::from),
             created_at: view.created_at.into(),
         }
@@ -216,6 +220,8 @@ impl Conversations {
         tier: Query<Option<String>>,
         /// The guest's, exactly: `en` finds no `en_US`
         language: Query<Option<String>>,
+        /// Who looks after it: the id of a person, or `none`
+        assignee: Query<Option<String>>,
         limit: Query<Option<Limit>>,
         /// `next_cursor` of the page before
         cursor: Query<Option<String>>,
@@ -228,6 +234,7 @@ impl Conversations {
             stay_status: stay_status.0,
             tier: tier.0,
             language: language.0,
+            assignee: assignee.0.as_deref().map(AssigneeFilter::parse).transpose()?,
         };
         let page = PageRequest::parse(limit.0.map(|limit| limit.0), cursor.0)?;
         Ok(Json(auth.app.conversations(&auth.caller, filter, page).await?.into()))

@@ -1,5 +1,7 @@
 //! What was delivered to partners, and what was not.
 
+use std::collections::HashMap;
+
 use bellhop_domain::delivery::DeliveryStatus;
 use bellhop_domain::event::EventType;
 use bellhop_domain::{ConversationId, DeliveryId, EventId, SubscriptionId};
@@ -8,6 +10,7 @@ use bellhop_service::page::PageRequest;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
+use serde_json::Value;
 
 use crate::Tag;
 use crate::auth::{Authorized, ManageSubscriptions};
@@ -39,6 +42,27 @@ struct WebhookDelivery {
     ended_at: Nullable<Timestamp>,
 }
 
+/// What was sent. The body is not kept: it can hold what was erased since.
+#[derive(Debug, Object)]
+struct SentRequest {
+    method: String,
+    /// As they were sent, but for the signatures, of which only the beginnings are kept.
+    headers: HashMap<String, String>,
+    body_bytes: u64,
+}
+
+impl SentRequest {
+    fn read(logged: Value) -> Option<Self> {
+        let headers = logged["headers"].as_object()?.iter();
+        let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+        Some(Self {
+            method: logged["method"].as_str()?.to_owned(),
+            headers: headers.filter_map(text).collect(),
+            body_bytes: logged["body_bytes"].as_u64()?,
+        })
+    }
+}
+
 /// One request to a webhook, and its answer.
 #[derive(Debug, Object)]
 struct WebhookAttempt {
@@ -47,6 +71,8 @@ struct WebhookAttempt {
     url: String,
     /// The header `webhook-timestamp`, in seconds since 1970.
     timestamp: i64,
+    /// `null` of attempts that an earlier release made.
+    request: Nullable<SentRequest>,
     /// `null` when there was no answer.
     status: Nullable<i32>,
     error: Nullable<String>,
@@ -186,6 +212,7 @@ impl From<AttemptView> for WebhookAttempt {
             number: view.number,
             url: view.url,
             timestamp: view.timestamp,
+            request: Nullable(view.request.and_then(SentRequest::read)),
             status: Nullable(view.status),
             error: Nullable(view.error),
             answer: view.answer,

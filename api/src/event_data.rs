@@ -9,7 +9,7 @@ use bellhop_domain::consent::{ConsentKind, ConsentSource};
 use bellhop_domain::stay::StayStatus;
 use bellhop_domain::subscription::SubscriptionStatus;
 use bellhop_domain::{
-    BatchId, ConnectionId, ConversationId, GuestId, MediaId, MessageId, SubscriptionId, TemplateId,
+    BatchId, ConnectionId, ConversationId, GuestId, MediaId, MessageId, StaffId, SubscriptionId, TemplateId,
 };
 use poem_openapi::Object;
 
@@ -142,6 +142,18 @@ pub struct ResolvedData {
     guest_id: GuestId,
     satisfaction_rating: Nullable<i64>,
     follow_up_required: bool,
+}
+
+/// Somebody else looks after a conversation, or nobody any more.
+#[derive(Debug, Object)]
+pub struct AssignedData {
+    conversation_id: ConversationId,
+    guest_id: GuestId,
+    staff_member_id: Nullable<StaffId>,
+    /// Who looked after it before.
+    previous: Nullable<StaffId>,
+    /// The person or the API token; `null` when two conversations became one.
+    assigned_by: Nullable<String>,
 }
 
 /// A customer service window.

@@ -4,6 +4,8 @@ mod analytics;
 mod analytics_numbers;
 mod analytics_summary;
 mod answer;
+mod assignees;
+mod attention;
 mod audit;
 mod auth;
 mod batch;
@@ -138,7 +140,7 @@ type Resources = (
     batches::Batches,
     media::Media,
     templates::Templates,
-    conversations::Conversations,
+    (conversations::Conversations, assignees::Assignees),
     (guests::Guests, guest_import::GuestImport),
     analytics_summary::AnalyticsApi,
     stays::Stays,
@@ -159,7 +161,7 @@ fn service() -> OpenApiService<Resources, webhooks::Told> {
         batches::Batches,
         media::Media,
         templates::Templates,
-        conversations::Conversations,
+        (conversations::Conversations, assignees::Assignees),
         (guests::Guests, guest_import::GuestImport),
         analytics_summary::AnalyticsApi,
         stays::Stays,

@@ -3,10 +3,12 @@
 use bellhop_domain::PropertyId;
 use bellhop_domain::settings::InDoubtPolicy;
 use bellhop_service::property::{PropertyChange, PropertyView};
+use bellhop_service::{App, Caller};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
 
 use crate::Tag;
+use crate::attention::Attention;
 use crate::auth::{Authorized, ChangeProperty, ReadProperty};
 use crate::body::JsonBody;
 use crate::envelope::ApiError;
@@ -29,6 +31,8 @@ struct Property {
     require_opt_in: bool,
     created_at: Timestamp,
     updated_at: Timestamp,
+    /// What somebody has to look at, because it does not mend itself. Of webhooks, those that the token may change.
+    attention: Vec<Attention>,
 }
 
 /// What to change. A field that is absent or `null` stays as it is.
@@ -47,9 +51,12 @@ struct ChangeOfProperty {
     require_opt_in: Option<bool>,
 }
 
-impl From<PropertyView> for Property {
-    fn from(view: PropertyView) -> Self {
-        Self {
+impl Property {
+    /// As the caller sees it.
+    async fn of(view: PropertyView, app: &App, caller: &Caller) -> Result<Self, ApiError> {
+        let attention = app.attention(caller).await?.into_iter().map(Attention::from).collect();
+
+        Ok(Self {
             property_id: view.property_id,
             name: view.name,
             time_zone: view.time_zone,
@@ -59,7 +66,8 @@ impl From<PropertyView> for Property {
             require_opt_in: view.require_opt_in,
             created_at: view.created_at.into(),
             updated_at: view.updated_at.into(),
-        }
+            attention,
+        })
     }
 }
 
@@ -85,7 +93,8 @@ impl PropertyApi {
     /// For every role.
     #[oai(path = "/property", method = "get", operation_id = "get_property")]
     async fn get(&self, auth: Authorized<ReadProperty>) -> Result<Json<Property>, ApiError> {
-        Ok(Json(auth.app.property(&auth.caller).await?.into()))
+        let view = auth.app.property(&auth.caller).await?;
+        Ok(Json(Property::of(view, &auth.app, &auth.caller).await?))
     }
 
     /// Change the token's hotel
@@ -97,6 +106,7 @@ impl PropertyApi {
         auth: Authorized<ChangeProperty>,
         body: JsonBody<ChangeOfProperty>,
     ) -> Result<Json<Property>, ApiError> {
-        Ok(Json(auth.app.change_property(&auth.caller, body.value.into()).await?.into()))
+        let view = auth.app.change_property(&auth.caller, body.value.into()).await?;
+        Ok(Json(Property::of(view, &auth.app, &auth.caller).await?))
     }
 }

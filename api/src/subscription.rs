@@ -9,6 +9,7 @@ use bellhop_service::subscription::{
     Configured, Rotated, SubscriptionChange, SubscriptionDraft, SubscriptionView, Trial,
 };
 use poem_openapi::payload::Json;
+use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{ApiResponse, Enum, Object};
 
 use crate::envelope::ApiError;
@@ -102,7 +103,7 @@ pub enum WantedStatus {
     Paused,
 }
 
-/// What to change. A field that is absent or `null` stays as it is.
+/// What to change. A field that is absent stays as it is, and so does one that is `null`, but for `retry_config`.
 #[derive(Debug, Object)]
 pub struct ChangeWebhook {
     /// Proven first.
@@ -110,7 +111,8 @@ pub struct ChangeWebhook {
     events: Option<Vec<EventType>>,
     /// Proven first.
     verify_token: Option<String>,
-    retry_config: Option<RetryConfig>,
+    /// `null`: ten attempts in three days again.
+    retry_config: MaybeUndefined<RetryConfig>,
     ordered: Option<bool>,
     /// active: it goes on where it was. paused: its events wait.
     status: Option<WantedStatus>,
@@ -216,7 +218,11 @@ impl ChangeWebhook {
             webhook_url: self.webhook_url,
             events: self.events,
             verify_token: self.verify_token,
-            retry_config: schedule(self.retry_config)?,
+            retry_config: match self.retry_config {
+                MaybeUndefined::Undefined => None,
+                MaybeUndefined::Null => Some(None),
+                MaybeUndefined::Value(given) => Some(schedule(Some(given))?),
+            },
             ordered: self.ordered,
             paused: self.status.map(|status| match status {
                 WantedStatus::Active => false,

@@ -55,6 +55,9 @@ fn shape(event: EventType) -> Shape {
         E::ConversationOpened => Shape::of::<data::ConversationData>("A conversation begins"),
         E::ConversationResolved => Shape::of::<data::ResolvedData>("Staff closed a conversation"),
         E::ConversationReopened => Shape::of::<data::ConversationData>("A closed conversation goes on"),
+        E::ConversationAssigned => {
+            Shape::of::<data::AssignedData>("Somebody else looks after a conversation, or nobody")
+        }
         E::WindowOpened => Shape::of::<data::WindowData>("The customer service window is open"),
         E::WindowClosing => Shape::of::<data::WindowData>("The window ends in an hour or less"),
         E::WindowClosed => Shape::of::<data::WindowData>("The window has ended"),

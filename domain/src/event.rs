@@ -31,6 +31,8 @@ text_enum! {
         ConversationOpened = "conversation_opened",
         ConversationResolved = "conversation_resolved",
         ConversationReopened = "conversation_reopened",
+        /// Somebody else looks after it, or nobody any more.
+        ConversationAssigned = "conversation_assigned",
         WindowOpened = "window_opened",
         /// The window ends in [an hour](crate::window::LAST_CALL), unless the guest writes again.
         WindowClosing = "window_closing",

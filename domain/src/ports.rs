@@ -25,5 +25,5 @@ pub use queue::{Acknowledge, Delivery, Hint, Queue, QueueError, Subscription};
 pub use rate_limiter::{BatchAsk, BatchPermit, BatchPlace, Pace, Permit, RateLimiter};
 pub use request_limit::{RequestAsk, RequestPermit, RequestRate, RequestStanding};
 pub use wake::{Numbered, Wake, WakeStream};
-pub use webhook_client::{BadUrl, Bounce, Reply, WebhookBody, WebhookClient, WebhookRequest};
+pub use webhook_client::{BadUrl, Bounce, Reply, WEBHOOK_AGENT, WebhookBody, WebhookClient, WebhookRequest};
 pub use window_store::{WindowStore, WindowStoreError};

@@ -63,6 +63,8 @@ text_enum! {
         SendMessages = "send_messages",
         ReadConversations = "read_conversations",
         ResolveConversations = "resolve_conversations",
+        /// Say who looks after a conversation.
+        AssignConversations = "assign_conversations",
         ReadGuests = "read_guests",
         ReadAnalytics = "read_analytics",
         /// The event log and the live feed: everything that happens in the hotel.
@@ -110,6 +112,7 @@ impl Right {
             | Self::SendMessages
             | Self::ReadConversations
             | Self::ResolveConversations
+            | Self::AssignConversations
             | Self::ReadGuests
             | Self::ReadAnalytics
             | Self::ReadEvents
@@ -135,9 +138,10 @@ impl Right {
     const fn asks(self) -> Asks {
         match self {
             Self::SeeOneself | Self::ManageOwnAccount | Self::ReadProperty => Asks::Nothing,
-            Self::SendMessages | Self::ReadConversations | Self::ResolveConversations => {
-                Asks::One(Scope::Messages)
-            }
+            Self::SendMessages
+            | Self::ReadConversations
+            | Self::ResolveConversations
+            | Self::AssignConversations => Asks::One(Scope::Messages),
             Self::ReadGuests | Self::ChangeGuests | Self::ImportGuests | Self::ChangeConsent => {
                 Asks::One(Scope::Guests)
             }
@@ -160,6 +164,7 @@ impl Right {
             | Self::SendMessages
             | Self::ReadConversations
             | Self::ResolveConversations
+            | Self::AssignConversations
             | Self::ReadGuests
             | Self::ReadAnalytics
             | Self::ReadEvents

@@ -2,7 +2,7 @@
 
 use bellhop_domain::conversation::ConversationStatus;
 use bellhop_domain::stay::StayStatus;
-use bellhop_domain::{ConnectionId, ConversationId, GuestId, PropertyId};
+use bellhop_domain::{ConnectionId, ConversationId, GuestId, PropertyId, StaffId};
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 
@@ -36,6 +36,8 @@ pub struct Model {
     pub tier: Option<String>,
     pub room: Option<String>,
     pub stay_status: Option<StayStatus>,
+    /// Who looks after it.
+    pub assignee: Option<StaffId>,
     pub created_at: DateTime<Utc>,
 }
 

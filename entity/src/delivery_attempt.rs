@@ -15,6 +15,9 @@ pub struct Model {
     pub url: String,
     /// The `webhook-timestamp`.
     pub timestamp: i64,
+    /// What was sent: headers and the body's size. `None` of an earlier release's.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub request: Option<Json>,
     /// `None` when there was no answer.
     pub status: Option<i32>,
     pub error: Option<String>,

@@ -17,6 +17,7 @@ use crate::support::{Answered, BASE, World, hotel};
 /// What each operation asks for; `None`: nothing, it is public.
 const NEEDS: &[(&str, Option<Right>)] = &[
     ("add_staff_member", Some(Right::ManagePeople)),
+    ("assign_conversation", Some(Right::AssignConversations)),
     ("cancel_batch", Some(Right::SendMessages)),
     ("cancel_message", Some(Right::SendMessages)),
     ("change_connection", Some(Right::ManageConnections)),
@@ -111,6 +112,7 @@ const NEEDS: &[(&str, Option<Right>)] = &[
 /// Bodies with which an operation gets as far as to its object; an empty object where there is none.
 fn body(operation: &str) -> Value {
     match operation {
+        "assign_conversation" => json!({"staff_member_id": null}),
         "set_consent" => json!({"kind": "marketing", "state": "opted_out"}),
         "set_password" => json!({"password": PASSWORD}),
         "resolve_doubt_of_message" => json!({"action": "resend"}),

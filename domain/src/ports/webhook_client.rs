@@ -3,6 +3,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+/// How it names itself.
+pub const WEBHOOK_AGENT: &str = concat!("bellhop-webhooks/", env!("CARGO_PKG_VERSION"));
+
 /// The way to addresses that partners name. What they may name is decided where the connection is made.
 #[async_trait]
 pub trait WebhookClient: Send + Sync {

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod analytics;
+mod assignees;
 mod audit;
 mod batches;
 mod closed_windows;

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bellhop_domain::address::{Reach, reach};
-use bellhop_domain::ports::{BadUrl, Bounce, Reply, WebhookBody, WebhookClient, WebhookRequest};
+use bellhop_domain::ports::{
+    BadUrl, Bounce, Reply, WEBHOOK_AGENT, WebhookBody, WebhookClient, WebhookRequest,
+};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
@@ -75,7 +77,7 @@ impl GuardedClient {
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_PER_HOST)
             .tcp_nodelay(true)
-            .user_agent(concat!("bellhop-webhooks/", env!("CARGO_PKG_VERSION")))
+            .user_agent(WEBHOOK_AGENT)
             .build()?;
         Ok(Self { http, rule, patience: PATIENCE })
     }

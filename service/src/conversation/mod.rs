@@ -1,6 +1,7 @@
 //! Conversations: one for each guest and number, for good.
 
 mod analytics;
+mod assign;
 mod closing;
 mod read;
 mod touch;
@@ -13,7 +14,7 @@ use bellhop_domain::event::EventType;
 use bellhop_domain::rights::Right;
 use bellhop_domain::stay::StayStatus;
 use bellhop_domain::window::WindowState;
-use bellhop_domain::{ConnectionId, ConversationId, GuestId, PropertyId, window};
+use bellhop_domain::{ConnectionId, ConversationId, GuestId, PropertyId, StaffId, window};
 use bellhop_entity::{conversation, guest, message};
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
@@ -25,9 +26,11 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 pub use analytics::{ConversationAnalytics, DeliveryRates, ResponseTimes, Satisfaction};
+pub use assign::AssigneeFilter;
 pub use read::ReadView;
 
 pub(crate) use analytics::{by_hand, reaches};
+pub(crate) use assign::tell as tell_assigned;
 pub(crate) use touch::{Touch, touch};
 
 use crate::app::App;
@@ -51,6 +54,7 @@ pub struct ConversationView {
     pub last_inbound_at: Option<DateTime<Utc>>,
     pub last_activity_at: DateTime<Utc>,
     pub resolution: Option<ResolutionView>,
+    pub assignee: Option<StaffId>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -99,6 +103,7 @@ pub struct ConversationFilter {
     pub stay_status: Option<StayStatus>,
     pub tier: Option<String>,
     pub language: Option<String>,
+    pub assignee: Option<AssigneeFilter>,
 }
 
 impl App {
@@ -132,6 +137,7 @@ impl App {
             query = query.filter(in_window(window, self.now()));
         }
         query = query
+            .apply_if(filter.assignee, |query, assignee| query.filter(assignee.condition()))
             .apply_if(filter.room, |query, room| query.filter(Column::Room.eq(room)))
             .apply_if(filter.tier, |query, tier| query.filter(Column::Tier.eq(tier)))
             .apply_if(filter.stay_status, |query, status| query.filter(Column::StayStatus.eq(status)))
@@ -377,6 +383,7 @@ async fn show(db: &impl ConnectionTrait, rows: Vec<conversation::Model>) -> Resu
                 window_expires_at: row.window_expires_at,
                 last_inbound_at: row.last_inbound_at,
                 last_activity_at: row.last_activity_at,
+                assignee: row.assignee,
                 resolution: row.resolved_at.map(|resolved_at| ResolutionView {
                     notes: row.resolution_notes,
                     satisfaction_rating: row.satisfaction_rating,

@@ -6,6 +6,7 @@ use bellhop_domain::{ConversationId, DeliveryId, EventId, SubscriptionId};
 use bellhop_entity::{delivery, delivery_attempt};
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde_json::Value;
 
 use crate::app::App;
 use crate::auth::Caller;
@@ -46,6 +47,8 @@ pub struct AttemptView {
     pub url: String,
     /// The `webhook-timestamp`.
     pub timestamp: i64,
+    /// Headers and the body's size; `None` of an earlier release's.
+    pub request: Option<Value>,
     pub status: Option<i32>,
     pub error: Option<String>,
     /// The first 4,096 bytes.
@@ -138,6 +141,7 @@ impl From<delivery_attempt::Model> for AttemptView {
             number: row.number,
             url: row.url,
             timestamp: row.timestamp,
+            request: row.request,
             status: row.status,
             error: row.error,
             answer: row.answer,

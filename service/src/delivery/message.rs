@@ -1,14 +1,14 @@
 //! What a partner gets: made when it is sent, from the event's row, so that nothing erased goes out.
 
 use bellhop_domain::event::EventType;
-use bellhop_domain::ports::{WebhookBody, WebhookRequest};
+use bellhop_domain::ports::{WEBHOOK_AGENT, WebhookBody, WebhookRequest};
 use bellhop_domain::signing::{SigningSecret, signatures};
 use bellhop_domain::{EventId, PropertyId};
 use bellhop_entity::event;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::db::real_now;
@@ -101,4 +101,25 @@ impl App {
         ];
         (WebhookRequest { url: url.to_owned(), headers, body: WebhookBody::Json(body) }, timestamp)
     }
+}
+
+/// What the log of attempts shows of a request. A signature's beginning is enough to compare it by.
+pub(super) fn logged(request: &WebhookRequest) -> Value {
+    let (method, body_bytes) = match &request.body {
+        WebhookBody::Json(body) => ("POST", body.len()),
+        WebhookBody::Query(_) => ("GET", 0),
+    };
+    let shown = |name: &str, value: &str| match name {
+        "webhook-signature" => value.split(' ').map(beginning).collect::<Vec<_>>().join(" "),
+        _ => value.to_owned(),
+    };
+    let mut headers: Map<String, Value> =
+        request.headers.iter().map(|(name, value)| ((*name).to_owned(), shown(name, value).into())).collect();
+    headers.insert("content-type".to_owned(), "application/json".into());
+    headers.insert("user-agent".to_owned(), WEBHOOK_AGENT.into());
+    json!({"method": method, "headers": headers, "body_bytes": body_bytes})
+}
+
+fn beginning(signature: &str) -> String {
+    format!("{}…", signature.chars().take("v1,".len() + 6).collect::<String>())
 }

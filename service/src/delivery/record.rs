@@ -27,6 +27,8 @@ pub(super) struct Outcome {
     pub number: i32,
     pub url: String,
     pub timestamp: i64,
+    /// Its headers and the body's size, for the log.
+    pub request: serde_json::Value,
     pub took_ms: i32,
     pub status: Option<u16>,
     pub error: Option<String>,
@@ -178,7 +180,7 @@ fn will_change(
     Condition::any().add(some(false)).add(Condition::all().add(some(true)).add(news))
 }
 
-const COLUMNS: [(&str, &str); 13] = [
+const COLUMNS: [(&str, &str); 14] = [
     ("did", "uuid"),
     ("status", "text"),
     ("n", "int4"),
@@ -192,6 +194,7 @@ const COLUMNS: [(&str, &str); 13] = [
     ("ts", "int8"),
     ("answer", "text"),
     ("took", "int4"),
+    ("req", "jsonb"),
 ];
 
 const DELIVERIES: &str = "\
@@ -200,8 +203,8 @@ const DELIVERIES: &str = "\
     FROM v WHERE deliveries.id = v.did AND deliveries.status = 'pending'";
 
 const ATTEMPTS: &str = "\
-    INSERT INTO delivery_attempts (delivery_id, number, url, timestamp, status, error, answer, took_ms, created_at) \
-    SELECT did, n, url, ts, code, error, answer, took, {0} FROM v WHERE true \
+    INSERT INTO delivery_attempts (delivery_id, number, url, timestamp, status, error, answer, took_ms, request, created_at) \
+    SELECT did, n, url, ts, code, error, answer, took, req, {0} FROM v WHERE true \
     ON CONFLICT (delivery_id, number) DO NOTHING";
 
 /// Where nothing changes, and that was said a moment ago, nothing is written.
@@ -232,5 +235,6 @@ fn columns(outcome: &Outcome, now: DateTime<Utc>) -> [Value; COLUMNS.len()] {
         outcome.timestamp.into(),
         outcome.answer.clone().into(),
         outcome.took_ms.into(),
+        outcome.request.clone().into(),
     ]
 }

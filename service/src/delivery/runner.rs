@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Live;
 use super::line::{Item, LINE_MAX, Line};
+use super::message::logged;
 use super::numbers;
 use super::record::{Next, Outcome};
 use crate::app::App;
@@ -222,6 +223,7 @@ impl App {
         // Never closed.
         let _place = self.deliveries.room.acquire().await;
         let (request, timestamp) = self.signed(&live.url, &live.secrets, &item.message);
+        let sent = logged(&request);
         failpoint::here("delivery_before_call");
         let began = Instant::now();
         let answer = self.ports.webhooks.send(request).await;
@@ -239,6 +241,7 @@ impl App {
             number: item.attempts + 1,
             url: live.url.clone(),
             timestamp,
+            request: sent,
             took_ms: i32::try_from(took.as_millis()).unwrap_or(i32::MAX),
             status,
             error,

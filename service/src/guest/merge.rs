@@ -18,6 +18,7 @@ use serde_json::json;
 
 use crate::analytics;
 use crate::consent;
+use crate::conversation::tell_assigned;
 use crate::error::Result;
 use crate::event::{self, Scope};
 
@@ -145,7 +146,7 @@ async fn move_conversations(
             .await?;
         match into {
             Some(into) => {
-                let folded = fold_conversation(tx, from, into).await?;
+                let folded = fold_conversation(tx, scope, from, into).await?;
                 analytics::folded(tx, scope, folded.into).await?;
                 moved.folded.push(folded);
             }
@@ -175,6 +176,7 @@ async fn hand_over(tx: &DatabaseTransaction, id: ConversationId, to: GuestId) ->
 /// Moves every message behind those of `into`, in its order.
 async fn fold_conversation(
     tx: &DatabaseTransaction,
+    scope: Scope,
     from: conversation::Model,
     into: conversation::Model,
 ) -> Result<Folded> {
@@ -207,7 +209,13 @@ async fn fold_conversation(
     if from.status == ConversationStatus::Active {
         kept.status = Set(ConversationStatus::Active);
     }
-    kept.update(tx).await?;
+    // Whoever looked after the other goes on, unless somebody looks after this one.
+    let assignee = into.assignee.or(from.assignee);
+    kept.assignee = Set(assignee);
+    let kept = kept.update(tx).await?;
+    if assignee != into.assignee {
+        tell_assigned(tx, scope, &kept, (into.assignee, None)).await?;
+    }
     let folded = Folded { from: from.id, into: into.id, messages };
     let mut gone = from.into_active_model();
     gone.merged_into = Set(Some(into.id));

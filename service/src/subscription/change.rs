@@ -32,7 +32,8 @@ pub struct SubscriptionChange {
     pub webhook_url: Option<String>,
     pub events: Option<Vec<EventType>>,
     pub verify_token: Option<String>,
-    pub retry_config: Option<RetryConfig>,
+    /// `Some(None)`: the usual schedule again.
+    pub retry_config: Option<Option<RetryConfig>>,
     pub ordered: Option<bool>,
     /// Whether events are delivered, or wait.
     pub paused: Option<bool>,
@@ -85,8 +86,8 @@ impl App {
             new.events = Set(json!(events));
         }
         if let Some(config) = change.retry_config {
-            new.max_retries = Set(Some(config.max_retries().into()));
-            new.retry_delay_ms = Set(config.retry_delay().try_into().ok());
+            new.max_retries = Set(config.as_ref().map(|config| config.max_retries().into()));
+            new.retry_delay_ms = Set(config.and_then(|config| config.retry_delay().try_into().ok()));
         }
         if let Some(ordered) = change.ordered {
             new.ordered = Set(ordered);

@@ -30,7 +30,7 @@ pub(crate) use view::{events_of, retry_config};
 pub use view::SubscriptionView;
 
 /// The subscriptions that a caller sees: a partner's token those that it made.
-fn seen_by(caller: &Caller) -> Condition {
+pub(crate) fn seen_by(caller: &Caller) -> Condition {
     let own = match caller.role() {
         Role::Partner => Some(subscription::Column::CreatedBy.eq(caller.uuid())),
         Role::Admin | Role::Staff => None,

@@ -181,6 +181,13 @@ async fn people_and_conversations(hotel: &Hotel, conversation: &str) {
     let resolved = hotel.staff.post(&path, &resolution).await;
     resolved.expect(200);
     hotel.phones.writes(PHONE, "One more thing").await;
+    let dana = json!({"name": "Dana", "email": "dana@h.example", "role": "staff"});
+    let dana = text(&hotel.admin.post("/staff", &dana).await.expect(201), "staff_member_id");
+    let path = format!("/conversations/{conversation}/assignee");
+    for to in [json!(dana), Value::Null] {
+        let body = json!({"staff_member_id": to});
+        hotel.staff.ask(Method::PUT, &path, Some(&body), &[]).await.expect(200);
+    }
 }
 
 async fn batches(hotel: &Hotel) {

@@ -4,7 +4,9 @@ mod deaths;
 mod examples;
 mod faults;
 mod files;
+mod looks;
 mod secrets;
+mod several;
 
 use bellhop_domain::rights::Role;
 use bellhop_e2e::sink::{Manner, Sink};

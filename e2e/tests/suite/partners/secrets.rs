@@ -2,13 +2,14 @@
 
 use bellhop_e2e::outside::{Outside, project, run};
 use bellhop_e2e::sink::{Seen, Sink};
+use bellhop_e2e::{BellhopProcess, Home, Phones};
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 use standardwebhooks::Webhook;
 use tokio::process::Command;
 
-use super::{ANA, configured, hotel, wanted};
+use super::{ANA, INSECURE, configured, hotel, wanted};
 
 fn headers(seen: &Seen) -> HeaderMap {
     let signed = seen.headers.iter().filter(|(name, _)| name.starts_with("webhook-"));
@@ -101,4 +102,37 @@ async fn a_new_secret_takes_over_while_the_former_one_still_fits() {
     let late = sink.until_taken("a day later").await;
     assert!(fits(new, &late) && !fits(former, &late));
     hotel.close().await;
+}
+
+/// What signs is sealed with the key of the credentials.
+#[tokio::test]
+async fn another_key_of_the_credentials_leaves_signatures_as_they_were() {
+    let phones = Phones::start(1).await;
+    let (home, sink) = (Home::make().await, Sink::open().await);
+    let bellhop = BellhopProcess::start(&home, &phones.url, &[INSECURE]).await;
+    let made = configured(&bellhop.admin(), &wanted(&sink)).await;
+    let secret = made["signing_secret"].as_str().unwrap();
+    phones.guest(json!({"phone": ANA, "name": "Ana"})).await;
+    let key = std::fs::read(home.path().join("secret.key")).unwrap();
+    let writing = async {
+        for n in 0..20 {
+            phones.writes(ANA, &format!("n{n}")).await;
+        }
+    };
+    let rotating = async {
+        sink.until_taken("n2").await;
+        let mut command = home.bellhop();
+        command.arg("rotate-key").env("BELLHOP_SIMULATOR_URL", &phones.url);
+        run(&mut command).await.expect("a rotation")
+    };
+    tokio::join!(writing, rotating);
+    sink.until_taken("n19").await;
+    assert_ne!(std::fs::read(home.path().join("secret.key")).unwrap(), key, "the key is another");
+    bellhop.terminate().await;
+    // A process that never had the former key.
+    let bellhop = BellhopProcess::start(&home, &phones.url, &[INSECURE]).await;
+    phones.writes(ANA, "with the new key alone").await;
+    sink.until_taken("with the new key alone").await;
+    assert!(sink.seen().iter().filter(|seen| !seen.text().is_empty()).all(|seen| fits(secret, seen)));
+    bellhop.terminate().await;
 }

@@ -29,7 +29,9 @@ local reply = { now }
 for i = 1, #KEYS do
   if granted then
     gone[i] = gone[i] + every[i]
-    redis.call('PSETEX', KEYS[i], string.format('%d', ceil(gone[i] / 16000)), string.format('%d', now + gone[i]))
+    -- The key goes ten seconds after it mattered.
+    local ms = string.format('%d', ceil(gone[i] / 16000) + 10000)
+    redis.call('PSETEX', KEYS[i], ms, string.format('%d', now + gone[i]))
   end
   reply[#reply + 1] = floor((burst[i] * every[i] - gone[i]) / every[i])
   reply[#reply + 1] = wait[i]
