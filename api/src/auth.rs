@@ -44,6 +44,8 @@ needs!(
     ReadEvents,
     ChangeGuests,
     ImportGuests,
+    EraseGuests,
+    ExportGuests,
     ManageStays,
     ChangeConsent,
     ReadMedia,

@@ -4,6 +4,7 @@ mod analytics;
 mod analytics_numbers;
 mod analytics_summary;
 mod answer;
+mod archive;
 mod auth;
 mod batch;
 mod batches;
@@ -39,6 +40,7 @@ mod numbers;
 mod openapi;
 mod person;
 mod prefer;
+mod privacy;
 mod property;
 mod request_id;
 mod revisions;
@@ -135,7 +137,7 @@ type Resources = (
     media::Media,
     templates::Templates,
     conversations::Conversations,
-    (guests::Guests, guest_import::GuestImport),
+    (guests::Guests, guest_import::GuestImport, privacy::Privacy),
     analytics_summary::AnalyticsApi,
     stays::Stays,
     consent::ConsentApi,
@@ -156,7 +158,7 @@ fn service() -> OpenApiService<Resources, webhooks::Told> {
         media::Media,
         templates::Templates,
         conversations::Conversations,
-        (guests::Guests, guest_import::GuestImport),
+        (guests::Guests, guest_import::GuestImport, privacy::Privacy),
         analytics_summary::AnalyticsApi,
         stays::Stays,
         consent::ConsentApi,

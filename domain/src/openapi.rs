@@ -119,6 +119,7 @@ use crate::conversation::{ConversationStatus, Direction};
 use crate::delivery::DeliveryStatus as WebhookDeliveryStatus;
 use crate::event::EventType;
 use crate::media::{ArrivalStatus, MediaKind};
+use crate::privacy::ErasureStatus;
 use crate::rights::{Right, Role, Scope, StaffRole};
 use crate::settings::InDoubtPolicy;
 use crate::stay::{StayOutcome, StayStatus};
@@ -129,6 +130,7 @@ use crate::window::WindowState;
 
 enum_types!(
     EventType,
+    ErasureStatus,
     GroupBy,
     ButtonKind,
     WindowState,

@@ -69,6 +69,10 @@ text_enum! {
         ReadEvents = "read_events",
         ChangeGuests = "change_guests",
         ImportGuests = "import_guests",
+        /// Take away for good what is held about a guest.
+        EraseGuests = "erase_guests",
+        /// Fetch all that is held about a guest.
+        ExportGuests = "export_guests",
         /// Tell who stays, when and in which room.
         ManageStays = "manage_stays",
         /// To opt out must be easy: whoever talks with guests may write it down.
@@ -118,6 +122,8 @@ impl Right {
             Self::ManageTemplates
             | Self::ChangeProperty
             | Self::ImportGuests
+            | Self::EraseGuests
+            | Self::ExportGuests
             | Self::ManageConnections
             | Self::ManagePeople
             | Self::ManageTokens => matches!(role, Role::Admin),
@@ -135,9 +141,12 @@ impl Right {
             Self::SendMessages | Self::ReadConversations | Self::ResolveConversations => {
                 Asks::One(Scope::Messages)
             }
-            Self::ReadGuests | Self::ChangeGuests | Self::ImportGuests | Self::ChangeConsent => {
-                Asks::One(Scope::Guests)
-            }
+            Self::ReadGuests
+            | Self::ChangeGuests
+            | Self::ImportGuests
+            | Self::EraseGuests
+            | Self::ExportGuests
+            | Self::ChangeConsent => Asks::One(Scope::Guests),
             Self::ManageStays => Asks::One(Scope::Stays),
             Self::ReadMedia => Asks::One(Scope::Media),
             Self::ReadTemplates | Self::ManageTemplates => Asks::One(Scope::Templates),
@@ -161,6 +170,8 @@ impl Right {
             | Self::ReadEvents
             | Self::ChangeGuests
             | Self::ImportGuests
+            | Self::EraseGuests
+            | Self::ExportGuests
             | Self::ManageStays
             | Self::ChangeConsent
             | Self::ReadMedia

@@ -33,6 +33,7 @@ pub mod numbers;
 pub mod outbox;
 pub mod page;
 mod password;
+pub mod privacy;
 pub mod property;
 mod rows;
 mod schedule;

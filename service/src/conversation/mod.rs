@@ -113,6 +113,7 @@ impl App {
         let mut query = conversation::Entity::find()
             .filter(Column::PropertyId.eq(caller.property_id))
             .filter(Column::MergedInto.is_null())
+            .filter(Column::ErasedAt.is_null())
             // Nothing was said yet: its first message waits in a batch, or was never sent.
             .filter(Column::NextSeq.gt(1));
         if let Some(status) = filter.status {
@@ -265,6 +266,7 @@ async fn follow(
             .ok_or_else(|| Error::not_found("conversation"))?;
         match row.merged_into {
             Some(into) => id = into,
+            None if row.erased_at.is_some() => return Err(Error::not_found("conversation")),
             None => return Ok(row),
         }
     }

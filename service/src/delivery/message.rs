@@ -7,10 +7,13 @@ use bellhop_domain::{EventId, PropertyId};
 use bellhop_entity::event;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::app::App;
 use crate::db::real_now;
+use crate::error::{Error, Result};
 use crate::event::rfc3339;
 
 /// An event, ready to be signed.
@@ -41,7 +44,7 @@ impl Message {
         Self { id, body: text(&body) }
     }
 
-    pub fn of(row: &event::Model) -> Self {
+    fn of(row: &event::Model) -> Self {
         let body = Body {
             id: row.id,
             event: EventType::as_str(row.event),
@@ -51,6 +54,14 @@ impl Message {
             data: &row.data,
         };
         Self { id: row.id, body: text(&body) }
+    }
+}
+
+impl App {
+    /// The event as its row has it now.
+    pub(super) async fn message_of(&self, id: EventId) -> Result<Message> {
+        let row = event::Entity::find().filter(event::Column::Id.eq(id)).one(self.db.reader()).await?;
+        row.as_ref().map(Message::of).ok_or_else(|| Error::not_found("event"))
     }
 }
 

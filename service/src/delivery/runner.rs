@@ -222,7 +222,14 @@ impl App {
     async fn attempt(&self, live: &Live, item: Item) -> Ended {
         // Never closed.
         let _place = self.deliveries.room.acquire().await;
-        let (request, timestamp) = signed(&live.url, &live.secrets, &item.message);
+        let message = match in_time(self.message_of(item.event)).await {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::warn!(subscription = %live.id, %error, "an event was not read; its delivery waits");
+                return Ended { item, next: None };
+            }
+        };
+        let (request, timestamp) = signed(&live.url, &live.secrets, &message);
         failpoint::here("delivery_before_call");
         let began = Instant::now();
         let answer = self.ports.webhooks.send(request).await;
