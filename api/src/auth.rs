@@ -56,7 +56,8 @@ needs!(
     ManageConnections,
     ManageSubscriptions,
     ManagePeople,
-    ManageTokens
+    ManageTokens,
+    ReadAudit,
 );
 
 /// A caller that has the right `R`, and the application to act upon.

@@ -5,6 +5,7 @@ mod analytics_numbers;
 mod analytics_summary;
 mod answer;
 mod archive;
+mod audit;
 mod auth;
 mod batch;
 mod batches;
@@ -115,6 +116,8 @@ enum Tag {
     Property,
     /// Who works here and how they sign in, and tokens for programs
     People,
+    /// Who changed or sent what
+    Audit,
     /// The hotel's WhatsApp numbers
     Connections,
     /// What happens in the hotel, as a log and as it goes on
@@ -127,7 +130,7 @@ enum Tag {
     Errors,
 }
 
-type People = (staff::Staff, sessions::Sessions, tokens::Tokens);
+type People = (staff::Staff, sessions::Sessions, tokens::Tokens, audit::Audit);
 
 /// Sixteen at most: more are nested.
 type Resources = (
@@ -163,7 +166,7 @@ fn service() -> OpenApiService<Resources, webhooks::Told> {
         stays::Stays,
         consent::ConsentApi,
         property::PropertyApi,
-        (staff::Staff, sessions::Sessions, tokens::Tokens),
+        (staff::Staff, sessions::Sessions, tokens::Tokens, audit::Audit),
         connections::Connections,
         events::Events,
         (subscriptions::Subscriptions, deliveries::Deliveries, webhook::Webhook),

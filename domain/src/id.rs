@@ -134,6 +134,8 @@ ids! {
     DeliveryId = "dlv";
     /// One change of a webhook of the provider, as it was received.
     WebhookChangeId = "whc";
+    /// One line of the audit trail.
+    AuditEntryId = "aud";
     /// The join of two guests into one.
     MergeId = "merge";
 }

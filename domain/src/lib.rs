@@ -7,6 +7,7 @@ pub mod address;
 pub mod analytics;
 pub mod answer;
 pub mod attempt;
+pub mod audit;
 pub mod batch;
 pub mod connection;
 pub mod consent;

@@ -111,6 +111,7 @@ use poem_openapi::types::ParseFromParameter as _;
 
 use crate::MessageStatus;
 use crate::analytics::GroupBy;
+use crate::audit::{ActorKind, AuditAction};
 use crate::batch::{BatchStatus, RefusalKind};
 use crate::connection::{CallbackState, ConnectionStatus};
 use crate::consent::{ConsentKind, ConsentSource, ConsentState};
@@ -129,6 +130,8 @@ use crate::webhook::ChangeOutcome;
 use crate::window::WindowState;
 
 enum_types!(
+    ActorKind,
+    AuditAction,
     EventType,
     ErasureStatus,
     GroupBy,

@@ -89,6 +89,8 @@ text_enum! {
         /// Accounts of people, their passwords too.
         ManagePeople = "manage_people",
         ManageTokens = "manage_tokens",
+        /// Who did what.
+        ReadAudit = "read_audit",
     }
 }
 
@@ -126,7 +128,8 @@ impl Right {
             | Self::ExportGuests
             | Self::ManageConnections
             | Self::ManagePeople
-            | Self::ManageTokens => matches!(role, Role::Admin),
+            | Self::ManageTokens
+            | Self::ReadAudit => matches!(role, Role::Admin),
         }
     }
 
@@ -153,7 +156,8 @@ impl Right {
             Self::ReadAnalytics => Asks::One(Scope::Analytics),
             Self::ReadEvents | Self::ManageSubscriptions => Asks::One(Scope::Webhooks),
             Self::ChangeProperty | Self::ManageConnections => Asks::One(Scope::Settings),
-            Self::ManagePeople | Self::ManageTokens => Asks::All,
+            // The trail tells of every part of the hotel.
+            Self::ManagePeople | Self::ManageTokens | Self::ReadAudit => Asks::All,
         }
     }
 
@@ -182,7 +186,8 @@ impl Right {
             | Self::ManageConnections
             | Self::ManageSubscriptions
             | Self::ManagePeople
-            | Self::ManageTokens => false,
+            | Self::ManageTokens
+            | Self::ReadAudit => false,
         }
     }
 
@@ -320,7 +325,7 @@ mod tests {
 
     #[test]
     fn who_has_a_part_only_gives_nothing_away() {
-        for right in [Right::ManagePeople, Right::ManageTokens] {
+        for right in [Right::ManagePeople, Right::ManageTokens, Right::ReadAudit] {
             assert_eq!(token(Role::Admin, &[Scope::Settings]).check(right), Err(Lacks::AllScopes));
             assert_eq!(whole(Role::Admin).check(right), Ok(()));
             assert_eq!(Grant::Person(StaffRole::Admin).check(right), Ok(()));

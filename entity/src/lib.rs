@@ -5,6 +5,7 @@ pub mod analytics_mark;
 pub mod analytics_number;
 pub mod api_token;
 pub mod attempt;
+pub mod audit_entry;
 pub mod batch;
 pub mod batch_chunk;
 pub mod batch_refusal;

@@ -22,6 +22,7 @@ mod m0012_connections;
 mod m0013_event_log;
 mod m0014_people;
 mod m0015_subscriptions;
+mod m0016_audit;
 mod m0017_privacy;
 mod state;
 
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_event_log::Migration),
             Box::new(m0014_people::Migration),
             Box::new(m0015_subscriptions::Migration),
+            Box::new(m0016_audit::Migration),
             Box::new(m0017_privacy::Migration),
         ]
     }

@@ -7,6 +7,7 @@ mod address;
 mod allowance;
 pub mod analytics;
 mod app;
+pub mod audit;
 pub mod auth;
 pub mod batch;
 mod callback;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::conversation::Direction;
 use bellhop_domain::error_table::OwnReason;
 use bellhop_domain::inbound::{Origin, Saying};
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::dispatch::{Change, settle};
 use crate::error::{Error, Result};
@@ -231,6 +233,8 @@ impl App {
         let change = Change { failure, ..Change::to(to, Evidence::Decision) };
         let scope = Scope { property: caller.property_id, at: self.now() };
         let row = settle(&tx, scope, row, change).await?;
+        audit::record(&tx, scope, caller, moved(AuditAction::DoubtResolved, MessageStatus::InDoubt, &row))
+            .await?;
         tx.commit().await?;
         self.start_lane(row.conversation_id);
         Ok(row.into())
@@ -258,6 +262,8 @@ impl App {
         // One of a batch may have failed before it had a place.
         let row = schedule::take_place(&tx, scope, &mut conversation, row).await?;
         let row = settle(&tx, scope, row, Change::to(MessageStatus::Queued, Evidence::Decision)).await?;
+        audit::record(&tx, scope, caller, moved(AuditAction::MessageRetried, MessageStatus::Failed, &row))
+            .await?;
         tx.commit().await?;
         self.start_lane(row.conversation_id);
         Ok(row.into())
@@ -288,6 +294,12 @@ async fn instead_of(tx: &DatabaseTransaction, id: MessageId) -> Result<Option<Me
         .into_tuple()
         .one(tx)
         .await?)
+}
+
+/// What the audit trail tells of a message that somebody moved from one state to another.
+pub(crate) fn moved(action: AuditAction, before: MessageStatus, row: &message::Model) -> Option<Entry> {
+    let entry = Entry::of(action, row.id).about(row.guest_id);
+    entry.changed(json!({"status": before}), json!({"status": row.status}))
 }
 
 fn given_up() -> ProviderError {

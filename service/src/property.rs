@@ -1,5 +1,6 @@
 //! The hotel itself.
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::privacy::RetentionDays;
 use bellhop_domain::rights::Right;
 use bellhop_domain::settings::InDoubtPolicy;
@@ -7,11 +8,18 @@ use bellhop_domain::{Country, PropertyId};
 use bellhop_entity::property;
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryOrder};
+use sea_orm::sea_query::LockType;
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryOrder,
+    QuerySelect,
+};
+use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
+use crate::event::Scope;
 
 /// A hotel.
 #[derive(Debug, Clone)]
@@ -154,11 +162,15 @@ impl App {
     pub async fn change_property(&self, caller: &Caller, change: PropertyChange) -> Result<PropertyView> {
         caller.require(Right::ChangeProperty)?;
         change.check()?;
+        let scope = Scope { property: caller.property_id, at: self.now() };
         let tx = self.db.begin().await?;
-        let mut row = load(&tx, caller.property_id).await?.into_active_model();
+        let before = load_locked(&tx, scope.property).await?;
+        let mut row = before.clone().into_active_model();
         change.apply(&mut row);
-        row.updated_at = Set(self.now());
+        row.updated_at = Set(scope.at);
         let row = row.update(&tx).await?;
+        let entry = Entry::of(AuditAction::PropertyChanged, row.id).changed(told(&before), told(&row));
+        audit::record(&tx, scope, caller, entry).await?;
         tx.commit().await?;
         Ok(row.into())
     }
@@ -191,6 +203,23 @@ impl App {
         tx.commit().await?;
         Ok(id)
     }
+}
+
+/// As [`load`], locked until the transaction ends: what two change at once is told in the order in which it stood.
+async fn load_locked(tx: &DatabaseTransaction, id: PropertyId) -> Result<property::Model> {
+    // Rows that refer to the property are added meanwhile.
+    let row = property::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx).await?;
+    row.ok_or_else(|| Error::not_found("property"))
+}
+
+/// What the audit trail tells of a hotel's settings.
+fn told(row: &property::Model) -> Value {
+    json!({
+        "name": row.name, "time_zone": row.time_zone, "default_country": row.default_country,
+        "default_language": row.default_language, "in_doubt_policy": row.in_doubt_policy,
+        "require_opt_in": row.require_opt_in,
+        "messages_days": row.messages_days, "media_days": row.media_days,
+    })
 }
 
 /// The property of a caller or of a row, which is there by foreign key.

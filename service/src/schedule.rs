@@ -1,5 +1,6 @@
 //! Single messages that are to leave later.
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::rights::Right;
 use bellhop_domain::status::Evidence;
@@ -14,13 +15,14 @@ use sea_orm::{
 use serde_json::json;
 
 use crate::app::App;
+use crate::audit;
 use crate::auth::Caller;
 use crate::conversation::{self, Touch, touch};
 use crate::dispatch::{Change, settle};
 use crate::error::{Error, Result};
 use crate::event::Scope;
 use crate::guest;
-use crate::message::{MessageView, lock};
+use crate::message::{MessageView, lock, moved};
 
 /// Messages taken in one round.
 const CHUNK: u64 = 100;
@@ -88,7 +90,9 @@ impl App {
             return Err(Error::with(Problem::NotScheduled, Problem::NotScheduled.row().meaning, details));
         }
         let scope = Scope { property: caller.property_id, at: self.now() };
+        let before = row.status;
         let row = settle(&tx, scope, row, Change::to(MessageStatus::Cancelled, Evidence::Decision)).await?;
+        audit::record(&tx, scope, caller, moved(AuditAction::MessageCancelled, before, &row)).await?;
         tx.commit().await?;
         self.start_lane(row.conversation_id);
         Ok(row.into())

@@ -51,6 +51,7 @@ const NEEDS: &[(&str, Option<Right>)] = &[
     ("get_webhook_delivery", Some(Right::ManageSubscriptions)),
     ("get_window_status", Some(Right::ReadConversations)),
     ("import_guests", Some(Right::ImportGuests)),
+    ("list_audit", Some(Right::ReadAudit)),
     ("list_batch_recipients", Some(Right::ReadConversations)),
     ("list_batch_refusals", Some(Right::ReadConversations)),
     ("list_batches", Some(Right::ReadConversations)),

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::rights::{Right, Role};
 use bellhop_domain::{PropertyId, Secret, SessionId, StaffId};
@@ -15,7 +16,9 @@ use super::{Caller, SESSION_PREFIX, Who, hash, new_token};
 use crate::address::Address;
 use crate::allowance::{Allowances, Quota};
 use crate::app::App;
+use crate::audit::{self, Actor, Entry};
 use crate::error::{Error, Result};
+use crate::event::Scope;
 use crate::staff::{StaffView, lock};
 
 /// A working day with what comes before and after it. It does not grow with use: nothing is written for it.
@@ -172,7 +175,10 @@ impl App {
         if person.disabled_at.is_some() || person.password_hash != seen.password_hash {
             return Ok(None);
         }
-        let signed_in = begin(&tx, person, self.now()).await?;
+        let scope = Scope { property: person.property_id, at: self.now() };
+        let actor = Actor::Person(person.id, person.role);
+        audit::record(&tx, scope, actor, Entry::of(AuditAction::SignedIn, person.id)).await?;
+        let signed_in = begin(&tx, person, scope.at).await?;
         tx.commit().await?;
         tracing::info!(staff = %seen.id, "signed in");
         Ok(Some(signed_in))
@@ -195,9 +201,13 @@ impl App {
     /// Ends the caller's session.
     pub async fn sign_out(&self, caller: &Caller) -> Result<()> {
         caller.require(Right::ManageOwnAccount)?;
-        let Who::Person { session, .. } = caller.who else { return Ok(()) };
+        let Who::Person { session, staff, .. } = caller.who else { return Ok(()) };
+        let scope = Scope { property: caller.property_id, at: self.now() };
         let tx = self.db.begin().await?;
-        session::Entity::delete_by_id(session).exec(&tx).await?;
+        // Another request may have ended it in this moment.
+        if session::Entity::delete_by_id(session).exec(&tx).await?.rows_affected == 1 {
+            audit::record(&tx, scope, caller, Entry::of(AuditAction::SignedOut, staff)).await?;
+        }
         tx.commit().await?;
         Ok(())
     }

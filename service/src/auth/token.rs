@@ -1,5 +1,6 @@
 //! API tokens: 32 random bytes each, stored as a hash only.
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::rights::{Right, Role, Scope, Scopes};
 use bellhop_domain::{PropertyId, Secret, TokenId};
@@ -7,11 +8,13 @@ use bellhop_entity::api_token;
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Caller, TOKEN_PREFIX, hash, new_token};
 use crate::app::App;
+use crate::audit::{self, Actor, Entry};
 use crate::error::{Error, Result};
+use crate::event::{self, rfc3339};
 use crate::idempotency::IdempotencyKey;
 use crate::page::{Page, PageRequest};
 
@@ -70,6 +73,17 @@ impl From<api_token::Model> for TokenView {
     }
 }
 
+/// What the audit trail tells of a token: never the token.
+fn told(row: &api_token::Model) -> Value {
+    json!({
+        "name": row.name, "role": row.role, "scopes": row.scopes, "expires_at": row.expires_at.map(rfc3339),
+    })
+}
+
+fn made(row: &api_token::Model) -> Entry {
+    Entry::of(AuditAction::TokenCreated, row.id).made(told(row))
+}
+
 impl TokenDraft {
     fn check(&self, now: DateTime<Utc>) -> Result<()> {
         if !(1..=NAME_MAX).contains(&self.name.trim().chars().count()) {
@@ -125,6 +139,8 @@ impl App {
         api_token::Entity::insert(api_token::ActiveModel::from(row.clone()))
             .exec_without_returning(&tx)
             .await?;
+        let scope = event::Scope { property: row.property_id, at: now };
+        audit::record(&tx, scope, caller, made(&row)).await?;
         if let Some(key) = key
             && !key.take(&tx, caller, row.id.uuid(), now).await?
         {
@@ -141,6 +157,8 @@ impl App {
         let token = new_token(TOKEN_PREFIX);
         let row = draft.row(property, &token, self.now());
         let tx = self.db.begin().await?;
+        let scope = event::Scope { property, at: row.created_at };
+        audit::record(&tx, scope, Actor::Operator("bellhop"), made(&row)).await?;
         api_token::Entity::insert(api_token::ActiveModel::from(row)).exec_without_returning(&tx).await?;
         tx.commit().await?;
         Ok(token)
@@ -167,18 +185,18 @@ impl App {
             let message = "A token does not revoke itself: do it with another one, or sign in.";
             return Err(Error::because(Problem::Forbidden, message));
         }
+        let scope = event::Scope { property: caller.property_id, at: self.now() };
         let tx = self.db.begin().await?;
         let revoked = api_token::Entity::update_many()
-            .col_expr(api_token::Column::RevokedAt, Expr::value(self.now()))
+            .col_expr(api_token::Column::RevokedAt, Expr::value(scope.at))
             .filter(api_token::Column::Id.eq(id))
             .filter(api_token::Column::PropertyId.eq(caller.property_id))
             .filter(api_token::Column::RevokedAt.is_null())
-            .exec(&tx)
+            .exec_with_returning(&tx)
             .await?;
+        let row = revoked.first().ok_or_else(|| Error::not_found("token"))?;
+        audit::record(&tx, scope, caller, Entry::of(AuditAction::TokenRevoked, id).gone(told(row))).await?;
         tx.commit().await?;
-        if revoked.rows_affected == 0 {
-            return Err(Error::not_found("token"));
-        }
         tracing::info!(token = %id, "an API token was revoked");
         Ok(())
     }

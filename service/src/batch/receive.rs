@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::batch::{self, BatchStatus, CHUNK_DEFAULT, RefusalKind};
 use bellhop_domain::conversation::Direction;
 use bellhop_domain::event::EventType;
@@ -26,6 +27,7 @@ use super::lines::{Line, Reader, Unusable};
 use super::options::BatchOptions;
 use super::view::{BatchView, RefusalView};
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::db::real_now;
 use crate::error::{Error, Result};
@@ -316,7 +318,11 @@ impl Reception {
         if let (Some(key), Some(content)) = (&self.key, &self.content) {
             key.seal(&tx, &self.caller, content).await?;
         }
-        event::record(&tx, Scope { at: now, ..self.scope }, EventType::BatchAccepted, told(&row)).await?;
+        let scope = Scope { at: now, ..self.scope };
+        event::record(&tx, scope, EventType::BatchAccepted, told(&row)).await?;
+        // One entry, however many messages.
+        let entry = Entry::of(AuditAction::BatchCreated, row.id).made(told(&row));
+        audit::record(&tx, scope, &self.caller, entry).await?;
         failpoint::here("batch_before_finish");
         tx.commit().await?;
         failpoint::here("batch_accepted");

@@ -1,5 +1,6 @@
 //! What is done to a batch as a whole.
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::batch::{BatchMove, BatchStatus};
 use bellhop_domain::event::EventType;
 use bellhop_domain::problem::Problem;
@@ -22,6 +23,7 @@ use super::receive::told;
 use super::view::BatchView;
 use crate::analytics;
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::connection::Way;
 use crate::db::real_now;
@@ -102,27 +104,34 @@ pub(super) async fn put(
 impl App {
     /// Lets nobody leave any more, until it is resumed. What is on the wire already arrives.
     pub async fn pause_batch(&self, caller: &Caller, id: BatchId) -> Result<BatchView> {
-        self.change_batch(caller, id, BatchMove::Pause, EventType::BatchPaused).await
+        self.change_batch(caller, id, (BatchMove::Pause, EventType::BatchPaused, AuditAction::BatchPaused))
+            .await
     }
 
     /// Goes on with a batch that was paused or stopped.
     pub async fn resume_batch(&self, caller: &Caller, id: BatchId) -> Result<BatchView> {
-        let view = self.change_batch(caller, id, BatchMove::Resume, EventType::BatchResumed).await?;
+        let view = self
+            .change_batch(caller, id, (BatchMove::Resume, EventType::BatchResumed, AuditAction::BatchResumed))
+            .await?;
         self.wake.notify_one();
         Ok(view)
     }
 
     /// Ends a batch: what has not left will not.
     pub async fn cancel_batch(&self, caller: &Caller, id: BatchId) -> Result<BatchView> {
-        self.change_batch(caller, id, BatchMove::Cancel, EventType::BatchCancelled).await
+        self.change_batch(
+            caller,
+            id,
+            (BatchMove::Cancel, EventType::BatchCancelled, AuditAction::BatchCancelled),
+        )
+        .await
     }
 
     async fn change_batch(
         &self,
         caller: &Caller,
         id: BatchId,
-        change: BatchMove,
-        event: EventType,
+        (change, event, action): (BatchMove, EventType, AuditAction),
     ) -> Result<BatchView> {
         caller.require(Right::SendMessages)?;
         let scope = Scope { property: caller.property_id, at: self.now() };
@@ -139,6 +148,7 @@ impl App {
             let message = format!("The batch is {}; that does not allow it.", row.status);
             return Err(Error::with(Problem::BatchState, message, json!({"status": row.status})));
         };
+        let before = row.status;
         let was_scheduled = row.started_at.is_none() && row.send_at.is_some();
         let cancelled = status == BatchStatus::Cancelled;
         let row = put(&tx, row, status, |new| {
@@ -154,6 +164,8 @@ impl App {
             begin(&tx, scope.at, &row).await?;
         }
         event::record(&tx, scope, event, told(&row)).await?;
+        let entry = Entry::of(action, id).changed(json!({"status": before}), json!({"status": status}));
+        audit::record(&tx, scope, caller, entry).await?;
         tx.commit().await?;
         self.batch(caller, id).await
     }
@@ -189,12 +201,15 @@ impl App {
             let message = format!("The batch is {}; that does not allow it.", row.status);
             return Err(Error::with(Problem::BatchState, message, json!({"status": row.status})));
         };
-        if queue_failed(&tx, &row).await? > 0 {
+        let again = queue_failed(&tx, &row).await?;
+        if again > 0 {
             make_chunks(&tx, id).await?;
             let row = put(&tx, row, status, |new| new.finished_at = Set(None)).await?;
             open(&tx, id, lanes_of(row.messages_per_second)).await?;
             event::record(&tx, scope, EventType::BatchResumed, told(&row)).await?;
             analytics::batch_changed(&tx, scope.at, &row).await?;
+            let entry = Entry::of(AuditAction::BatchRetried, id).made(json!({"messages": again}));
+            audit::record(&tx, scope, caller, entry).await?;
         }
         tx.commit().await?;
         self.wake.notify_one();

@@ -1,5 +1,6 @@
 //! Connecting a number: proven against the provider, then stored, then its webhooks are asked for.
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::connection::ConnectionStatus;
 use bellhop_domain::ports::{Line, NumberInfo};
 use bellhop_domain::problem::Problem;
@@ -17,8 +18,10 @@ use serde_json::json;
 
 use super::access::tell;
 use super::prove::{Deadline, read_id, read_secret, read_version};
+use super::trail;
 use super::view::ConnectionView;
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::{Caller, random_token};
 use crate::db::real_now;
 use crate::error::{Error, Result};
@@ -188,6 +191,8 @@ impl App {
         new.updated_at = Set(Some(scope.at));
         let row = new.update(&tx).await?;
         tell(&tx, scope, &row, before).await?;
+        let entry = Entry::of(AuditAction::ConnectionAdded, row.id).made(trail::told(&row));
+        audit::record(&tx, scope, caller, entry).await?;
         if let Some(key) = key
             && !key.take(&tx, caller, row.id.uuid(), scope.at).await?
         {

@@ -14,8 +14,9 @@ use super::access::tell;
 use super::add::take_default;
 use super::prove::{Deadline, read_id, read_secret, read_version};
 use super::view::ConnectionView;
-use super::{find, lock};
+use super::{find, lock, trail};
 use crate::app::App;
+use crate::audit;
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::event::Scope;
@@ -41,6 +42,8 @@ struct Checked {
     verify_token: Option<Secret>,
     is_default: Option<bool>,
     callback_elsewhere: Option<bool>,
+    /// The secrets that are given.
+    replaced: Vec<&'static str>,
 }
 
 /// A line that the provider confirmed.
@@ -64,7 +67,13 @@ impl ConnectionChange {
     fn check(&self) -> Result<Checked> {
         let secret =
             |field, given: &Option<String>| given.as_ref().map(|given| read_secret(field, given)).transpose();
+        let given = [
+            ("access_token", &self.access_token),
+            ("app_secret", &self.app_secret),
+            ("verify_token", &self.verify_token),
+        ];
         Ok(Checked {
+            replaced: given.into_iter().filter(|(_, given)| given.is_some()).map(|(name, _)| name).collect(),
             app_secret: secret("app_secret", &self.app_secret)?,
             verify_token: secret("verify_token", &self.verify_token)?,
             is_default: self.is_default,
@@ -147,20 +156,10 @@ impl App {
             let message = "The connection was changed by another request in the same moment.";
             return Err(Error::because(Problem::Unavailable, message));
         }
-        let (id, before, version) = (row.id, row.status, row.token_version);
-        let mut new = row.into_active_model();
-        if let Some(Proven { line, info }) = proven {
-            let columns = self.line_columns(id, line);
-            new.waba_id = columns.waba_id;
-            new.base_url = columns.base_url;
-            new.api_version = columns.api_version;
-            new.access_token = columns.access_token;
-            new.token_version = Set(version + 1);
-            new.status = Set(ConnectionStatus::Active);
-            new.display_phone_number = Set(info.display_phone_number);
-            new.verified_name = Set(info.verified_name);
-            new.quality_rating = Set(info.quality_rating);
-            new.throughput = Set(info.throughput.and_then(|n| i32::try_from(n).ok()));
+        let (id, before) = (row.id, row);
+        let mut new = before.clone().into_active_model();
+        if let Some(proven) = proven {
+            self.put_line(&mut new, &before, proven);
         }
         if let Some(secret) = &checked.app_secret {
             new.app_secret = self.seal(id, "app_secret", secret);
@@ -179,12 +178,28 @@ impl App {
         if checked.is_default == Some(true) {
             take_default(&tx, caller, id).await?;
         }
-        if row.status != before {
-            tell(&tx, scope, &row, before).await?;
+        if row.status != before.status {
+            tell(&tx, scope, &row, before.status).await?;
         }
+        audit::record(&tx, scope, caller, trail::changed(&before, &row, &checked.replaced)).await?;
         tx.commit().await?;
         self.connections.forget();
         Ok(row)
+    }
+
+    fn put_line(&self, new: &mut connection::ActiveModel, before: &connection::Model, proven: Proven) {
+        let Proven { line, info } = proven;
+        let columns = self.line_columns(before.id, line);
+        new.waba_id = columns.waba_id;
+        new.base_url = columns.base_url;
+        new.api_version = columns.api_version;
+        new.access_token = columns.access_token;
+        new.token_version = Set(before.token_version + 1);
+        new.status = Set(ConnectionStatus::Active);
+        new.display_phone_number = Set(info.display_phone_number);
+        new.verified_name = Set(info.verified_name);
+        new.quality_rating = Set(info.quality_rating);
+        new.throughput = Set(info.throughput.and_then(|n| i32::try_from(n).ok()));
     }
 
     /// The change stands, whatever becomes of this: the provider asks for the verify token that is stored.

@@ -9,6 +9,7 @@ mod remove;
 mod status;
 mod store;
 mod sync;
+mod trail;
 mod view;
 mod webhook_events;
 

@@ -1,6 +1,7 @@
 //! Taking a number away.
 
 use bellhop_domain::ConnectionId;
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::connection::ConnectionStatus;
 use bellhop_domain::error_table::OwnReason;
 use bellhop_domain::rights::Right;
@@ -9,8 +10,9 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::IntoActiveModel;
 
 use super::access::tell;
-use super::lock;
+use super::{lock, trail};
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::batch::stop_of_connection;
 use crate::error::Result;
@@ -25,6 +27,7 @@ impl App {
         let scope = Scope { property: caller.property_id, at: self.now() };
         let tx = self.db.begin().await?;
         let row = lock(&tx, caller.property_id, id).await?;
+        let entry = Entry::of(AuditAction::ConnectionRemoved, id).gone(trail::told(&row));
         let before = row.status;
         let mut new = row.into_active_model();
         new.status = Set(ConnectionStatus::Removed);
@@ -36,6 +39,7 @@ impl App {
         new.verify_token = Set(Vec::new());
         let row = new.update(&tx).await?;
         tell(&tx, scope, &row, before).await?;
+        audit::record(&tx, scope, caller, entry).await?;
         tx.commit().await?;
         self.connections.forget();
         failpoint::here("connection_removed");

@@ -8,17 +8,20 @@ mod gate;
 mod record;
 mod refusal;
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::consent::{ConsentKind, ConsentSource, ConsentState};
 use bellhop_domain::rights::Right;
 use bellhop_domain::{GuestId, MessageId};
 use bellhop_entity::{consent_change, guest_consent};
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde_json::json;
 
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
-use crate::event::Scope;
+use crate::event::{Scope, rfc3339};
 use crate::guest;
 
 pub(crate) use gate::{Gate, NotWanted, consents_of};
@@ -137,6 +140,14 @@ impl App {
         let staff_member_id = caller.staff_member(new.staff_member_id)?;
         let tx = self.db.begin().await?;
         let guest = hold(&tx, caller.property_id, guest).await?;
+        let standing = guest_consent::Entity::find_by_id((guest, new.kind)).one(&tx).await?;
+        let entry = Entry::of(AuditAction::ConsentChanged, guest)
+            .about(guest)
+            .gone(json!({"kind": new.kind, "state": standing.map_or(ConsentState::Unknown, |row| row.state)}))
+            .made(json!({
+                "kind": new.kind, "state": new.state, "source": new.source, "evidence": new.evidence,
+                "at": new.at.map(rfc3339), "staff_member_id": staff_member_id,
+            }));
         let said = Said {
             kind: new.kind,
             state: new.state,
@@ -147,7 +158,9 @@ impl App {
             staff_member_id,
             token_id: caller.token_id(),
         };
-        record(&tx, scope, guest, said).await?;
+        if record(&tx, scope, guest, said).await? {
+            audit::record(&tx, scope, caller, entry).await?;
+        }
         tx.commit().await?;
         self.consent(caller, guest).await
     }

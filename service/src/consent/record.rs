@@ -79,13 +79,18 @@ pub(crate) async fn lock_conversations(tx: &DatabaseTransaction, guests: &[Guest
 }
 
 /// Records what is said of a guest who is held. What is known already, to the letter, adds nothing; what was
-/// said before something that is known is history, and changes nothing else.
-pub(crate) async fn record(tx: &DatabaseTransaction, scope: Scope, guest: GuestId, said: Said) -> Result<()> {
+/// said before something that is known is history, and changes nothing else. Whether it is new.
+pub(crate) async fn record(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    guest: GuestId,
+    said: Said,
+) -> Result<bool> {
     // The provider tells of whole seconds: within one, what was recorded last was said last. Its clock may be
     // ahead of ours; nobody speaks in the future, and whoever speaks now is heard.
     let at = said.at.map_or(scope.at, |at| at.min(scope.at)).trunc_subsecs(0);
     if is_known(tx, guest, (&said, at)).await? {
-        return Ok(());
+        return Ok(false);
     }
     let kind = said.kind;
     let row = change::ActiveModel {
@@ -103,7 +108,8 @@ pub(crate) async fn record(tx: &DatabaseTransaction, scope: Scope, guest: GuestI
         token_id: Set(said.token_id),
     };
     change::Entity::insert(row).exec_without_returning(tx).await?;
-    settle(tx, scope, guest, kind).await
+    settle(tx, scope, guest, kind).await?;
+    Ok(true)
 }
 
 /// A webhook comes twice, and so does a call. One without a time of its own says what stands, or something new.

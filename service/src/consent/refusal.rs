@@ -37,5 +37,6 @@ pub(crate) async fn note_refusal(
     }
     let guest = hold(tx, row.property_id, row.guest_id).await?;
     let said = Said::of_marketing(ConsentState::OptedOut, ConsentSource::ProviderRefusal, at);
-    record(tx, scope, guest, Said { message_id: Some(row.id), ..said }).await
+    record(tx, scope, guest, Said { message_id: Some(row.id), ..said }).await?;
+    Ok(())
 }

@@ -7,6 +7,7 @@ mod touch;
 
 use std::collections::HashMap;
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::conversation::ConversationStatus;
 use bellhop_domain::event::EventType;
 use bellhop_domain::rights::Right;
@@ -30,6 +31,7 @@ pub(crate) use analytics::{by_hand, reaches};
 pub(crate) use touch::{Touch, touch};
 
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::event::{self, Scope};
@@ -194,7 +196,9 @@ impl App {
         }
         let now = self.now();
         let tx = self.db.begin().await?;
-        let mut row = lock(&tx, caller.property_id, id).await?.into_active_model();
+        let before = lock(&tx, caller.property_id, id).await?;
+        let told_before = told(&before);
+        let mut row = before.into_active_model();
         row.status = Set(ConversationStatus::Resolved);
         row.resolution_notes = Set(resolution.notes);
         row.satisfaction_rating = Set(rating);
@@ -207,6 +211,8 @@ impl App {
         });
         let scope = Scope { property: caller.property_id, at: now };
         event::record(&tx, scope, EventType::ConversationResolved, data).await?;
+        let entry = Entry::of(AuditAction::ConversationResolved, row.id).about(row.guest_id);
+        audit::record(&tx, scope, caller, entry.changed(told_before, told(&row))).await?;
         let view = show_one(&tx, row).await?;
         tx.commit().await?;
         Ok(view)
@@ -231,6 +237,14 @@ fn in_window(state: WindowState, now: DateTime<Utc>) -> Condition {
         WindowState::Closing => Condition::all().add(Ends.gt(now)).add(Ends.lte(now + window::CLOSING)),
         WindowState::Closed => Condition::any().add(Ends.is_null()).add(Ends.lte(now)),
     }
+}
+
+/// What the audit trail tells of a conversation that somebody closes.
+fn told(row: &conversation::Model) -> Value {
+    json!({
+        "status": row.status, "resolution_notes": row.resolution_notes,
+        "satisfaction_rating": row.satisfaction_rating, "follow_up_required": row.follow_up_required,
+    })
 }
 
 /// A conversation of the property; one that was folded into another is that other.

@@ -1,5 +1,6 @@
 //! Staff have seen what the guest wrote.
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::conversation::Direction;
 use bellhop_domain::ports::ReadMark;
 use bellhop_domain::rights::Right;
@@ -8,11 +9,14 @@ use bellhop_entity::message;
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::json;
 
 use super::find;
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::error::Result;
+use crate::event::Scope;
 
 /// What became of a mark.
 #[derive(Debug, Clone)]
@@ -49,7 +53,7 @@ impl App {
         };
         let Some(newest) = newest else { return Ok(view) };
         let tx = self.db.begin().await?;
-        message::Entity::update_many()
+        let read = message::Entity::update_many()
             .col_expr(Column::ReadAt, Expr::value(view.read_at))
             .filter(Column::ConversationId.eq(conversation.id))
             .filter(Column::Direction.eq(Direction::Inbound))
@@ -57,6 +61,12 @@ impl App {
             .filter(Column::ReadAt.is_null())
             .exec(&tx)
             .await?;
+        if read.rows_affected > 0 {
+            let scope = Scope { property: caller.property_id, at: view.read_at };
+            let entry =
+                Entry::of(AuditAction::ConversationRead, conversation.id).about(conversation.guest_id);
+            audit::record(&tx, scope, caller, entry.made(json!({"message_id": newest.id}))).await?;
+        }
         tx.commit().await?;
         let Some(wamid) = newest.wamid else { return Ok(view) };
         let connection = self.connection(conversation.connection_id).await?;

@@ -1,5 +1,6 @@
 //! Once more: one delivery, all that failed, or a part of the log. Always with the same `webhook-id`.
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::delivery::DeliveryStatus;
 use bellhop_domain::{DeliveryId, SubscriptionId};
 use bellhop_entity::{delivery, subscription as row};
@@ -8,12 +9,15 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
 };
+use serde_json::json;
 
 use super::list::{DeliveryDetail, find};
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::db::real_now;
 use crate::error::{Error, Result};
+use crate::event::{Scope, rfc3339};
 use crate::rows::among;
 use crate::subscription;
 
@@ -41,6 +45,9 @@ impl App {
         let tx = self.db.begin().await?;
         due_again().filter(delivery::Column::Id.eq(delivery)).exec(&tx).await?;
         ask_again(&tx, id).await?;
+        let entry = Entry::of(AuditAction::DeliveriesRepeated, delivery);
+        let entry = entry.made(json!({"subscription_id": id, "deliveries": 1}));
+        audit::record(&tx, self.scope_of(caller), caller, entry).await?;
         tx.commit().await?;
         self.deliveries.changed();
         self.delivery(caller, (id, delivery)).await
@@ -75,6 +82,12 @@ impl App {
                 .exec(&tx)
                 .await?;
             ask_again(&tx, id).await?;
+            if part.rows_affected > 0 {
+                // Each part has its own: what is asked for again stays so, also when the next part never comes.
+                let details = json!({"since": rfc3339(since), "deliveries": part.rows_affected});
+                let entry = Entry::of(AuditAction::DeliveriesRepeated, id).made(details);
+                audit::record(&tx, self.scope_of(caller), caller, entry).await?;
+            }
             tx.commit().await?;
             all += part.rows_affected;
             if part.rows_affected < PART {
@@ -105,10 +118,17 @@ impl App {
                 .filter(Column::Id.eq(id))
                 .exec(&tx)
                 .await?;
+            let details = json!({"from_sequence": from, "to_sequence": to});
+            let entry = Entry::of(AuditAction::EventsReplayed, id).made(details);
+            audit::record(&tx, self.scope_of(caller), caller, entry).await?;
         }
         tx.commit().await?;
         self.deliveries.changed();
         Ok(Again { from, to })
+    }
+
+    fn scope_of(&self, caller: &Caller) -> Scope {
+        Scope { property: caller.property_id, at: self.now() }
     }
 }
 

@@ -1,15 +1,18 @@
 //! What staff say about a guest.
 
 use bellhop_domain::GuestId;
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::content::Wrong;
 use bellhop_domain::profile::{Fact, Profile};
 use bellhop_domain::rights::Right;
 use bellhop_entity::guest;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::{Map, Value, json};
 
 use super::{GuestView, facts};
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::event::Scope;
@@ -46,18 +49,30 @@ impl App {
         let tx = self.db.begin().await?;
         let row = super::lock(&tx, caller.property_id, id).await?;
         let mut staff = row.staff.unwrap_or_default();
+        let before = told(&staff);
         for (fact, value) in change {
             staff.set(fact, value);
         }
+        let entry = Entry::of(AuditAction::GuestChanged, row.id).about(row.id).changed(before, told(&staff));
         guest::Entity::update_many()
             .col_expr(guest::Column::Staff, Expr::value(stored(staff)))
             .filter(guest::Column::Id.eq(row.id))
             .exec(&tx)
             .await?;
         facts::refresh(&tx, scope, &[row.id]).await?;
+        audit::record(&tx, scope, caller, entry).await?;
         tx.commit().await?;
         self.guest(caller, row.id).await
     }
+}
+
+/// What the audit trail tells of what staff say.
+fn told(staff: &Profile) -> Value {
+    Fact::ALL
+        .iter()
+        .map(|fact| (fact.as_str().to_owned(), json!(staff.get(*fact))))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// As the column holds it: nothing at all for a source that says nothing.

@@ -4,6 +4,7 @@ mod opt_in;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::consent::ConsentState;
 use bellhop_domain::content::Wrong;
 use bellhop_domain::guest::Identifier;
@@ -14,11 +15,13 @@ use bellhop_entity::guest;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+use serde_json::json;
 
 use self::opt_in::OptIn;
 use super::change::stored;
 use super::{facts, many};
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::consent::{self, Said};
 use crate::error::{Error, Result, shorten};
@@ -143,12 +146,18 @@ impl Import {
             told.push((guest_of(&line)?, line));
         }
         let changed = store_facts(&tx, scope, &told).await?;
-        let mut opt_ins = 0;
+        let (mut opt_ins, mut new) = (0, 0);
         for (guest, line) in told {
             if let Some(opt_in) = line.opt_in {
-                record_opt_in(&tx, scope, (guest, &self.caller), opt_in).await?;
+                new += record_opt_in(&tx, scope, (guest, &self.caller), opt_in).await?;
                 opt_ins += 1;
             }
+        }
+        if named.made + changed + new > 0 {
+            // Each part has its own: what went in stays, also when the next one never comes.
+            let details = json!({"created": named.made, "changed": changed, "opt_ins": new});
+            let entry = Entry::of(AuditAction::GuestsImported, self.caller.property_id).made(details);
+            audit::record(&tx, scope, &self.caller, entry).await?;
         }
         tx.commit().await?;
         self.report.created += named.made;
@@ -201,13 +210,14 @@ async fn store_facts(tx: &DatabaseTransaction, scope: Scope, lines: &[(GuestId, 
     Ok(ids.len())
 }
 
-/// Writes an opt-in down with its proof. The same one again adds nothing.
+/// Writes an opt-in down with its proof. The same one again adds nothing. How much is new.
 async fn record_opt_in(
     tx: &DatabaseTransaction,
     scope: Scope,
     (guest, caller): (GuestId, &Caller),
     opt_in: OptIn,
-) -> Result<()> {
+) -> Result<usize> {
+    let mut new = 0;
     for kind in opt_in.kinds {
         let said = Said {
             kind: *kind,
@@ -219,9 +229,9 @@ async fn record_opt_in(
             staff_member_id: caller.staff_id().map(|id| id.to_string()),
             token_id: caller.token_id(),
         };
-        consent::record(tx, scope, guest, said).await?;
+        new += usize::from(consent::record(tx, scope, guest, said).await?);
     }
-    Ok(())
+    Ok(new)
 }
 
 impl ImportLine {

@@ -15,5 +15,6 @@ pub(super) async fn apply(tx: &DatabaseTransaction, scope: Scope, preference: Pr
     consent::lock_conversations(tx, &[guest]).await?;
     let (state, source) = (preference.choice.into(), ConsentSource::UserPreferences);
     let said = Said::of_marketing(state, source, Some(preference.timestamp));
-    consent::record(tx, scope, guest, Said { evidence: preference.detail, ..said }).await
+    consent::record(tx, scope, guest, Said { evidence: preference.detail, ..said }).await?;
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::conversation::Direction;
 use bellhop_domain::media::{ArrivalStatus, MediaKind, MediaRef};
 use bellhop_domain::problem::Problem;
@@ -15,10 +16,11 @@ use serde_json::json;
 
 use super::fetch::nobody_has_it;
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::db::real_now;
 use crate::error::{Error, Result};
-use crate::event::rfc3339;
+use crate::event::{Scope, rfc3339};
 use crate::failure::FailureReason;
 use crate::message::MessageView;
 use crate::rows::among;
@@ -87,7 +89,7 @@ impl App {
         caller.require(Right::SendMessages)?;
         use media_fetch::Column;
         let tx = self.db.begin().await?;
-        media_fetch::Entity::update_many()
+        let again = media_fetch::Entity::update_many()
             .col_expr(Column::Status, Expr::value(ArrivalStatus::Pending))
             .col_expr(Column::Failures, Expr::value(0))
             .col_expr(Column::DueAt, Expr::value(real_now()))
@@ -99,6 +101,10 @@ impl App {
             .await?;
         // As it was left: somebody may be at it before the answer goes out.
         let view = arrival(&tx, caller.property_id, id).await?;
+        if again.rows_affected > 0 {
+            let scope = Scope { property: caller.property_id, at: self.now() };
+            audit::record(&tx, scope, caller, Entry::of(AuditAction::MediaRetried, id)).await?;
+        }
         tx.commit().await?;
         self.start_fetching();
         Ok(view)

@@ -3,18 +3,20 @@
 
 use std::time::Duration;
 
+use bellhop_domain::MediaId;
 use bellhop_domain::answer::Answer;
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::media::{MAX_BYTES, MediaKind};
 use bellhop_domain::ports::{ByteStream, MediaStoreError};
 use bellhop_domain::problem::Problem;
 use bellhop_domain::provider_error::{ErrorClass, ProviderError};
 use bellhop_domain::rights::Right;
-use bellhop_domain::{MediaId, PropertyId};
 use bellhop_entity::media;
 use futures_util::StreamExt;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::json;
 
 use super::gauge::{self, Gauge};
 use super::hand_over::HandOver;
@@ -22,9 +24,11 @@ use super::refusal::Judged;
 use super::sniff::Found;
 use super::{MediaView, storage_key};
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::db::real_now;
 use crate::error::{Error, Result};
+use crate::event::Scope;
 use crate::idempotency::IdempotencyKey;
 
 /// How long an upload waits for the copy at the provider. Without one it is made when the file is first sent.
@@ -36,7 +40,7 @@ const WORD: Duration = Duration::from_secs(10);
 /// A file that is being handed in. What comes of it is [`Incoming::finish`]ed or [`Incoming::discard`]ed.
 pub struct Incoming {
     app: App,
-    property: PropertyId,
+    caller: Caller,
     id: MediaId,
     /// What the request's key made before: the file is compared with that, and not stored.
     made: Option<media::Model>,
@@ -64,8 +68,7 @@ impl App {
         if made.is_none() {
             self.begin_media(caller, id, key).await?;
         }
-        let property = caller.property_id;
-        Ok(Incoming { app: self.clone(), property, id, made, kind: None, file: None })
+        Ok(Incoming { app: self.clone(), caller: *caller, id, made, kind: None, file: None })
     }
 
     async fn media_made_before(&self, caller: &Caller, key: &IdempotencyKey) -> Result<Option<media::Model>> {
@@ -143,7 +146,7 @@ impl Incoming {
     }
 
     async fn store(&self, bytes: ByteStream) -> Result<(), MediaStoreError> {
-        let key = storage_key(self.property, self.id);
+        let key = storage_key(self.caller.property_id, self.id);
         let mut put = std::pin::pin!(self.app.ports.media.put(&key, bytes));
         loop {
             match tokio::time::timeout(WORD, &mut put).await {
@@ -196,13 +199,13 @@ impl Incoming {
         let row = media::Model {
             removed_at: None,
             id: self.id,
-            property_id: self.property,
+            property_id: self.caller.property_id,
             kind,
             mime: file.found.mime.to_owned(),
             filename: file.filename,
             size: file.size.try_into().unwrap_or(i64::MAX),
             sha256: Some(file.sha256),
-            storage_key: storage_key(self.property, self.id),
+            storage_key: storage_key(self.caller.property_id, self.id),
             created_at: self.app.now(),
         };
         let tx = self.app.db.begin().await?;
@@ -216,6 +219,11 @@ impl Incoming {
             // We were silent for so long that the row was swept away, or the request repeated.
             return Err(Error::of(Problem::Unavailable));
         }
+        // Not its name, which may be a guest's: nobody could take it away again.
+        let details = json!({"media_type": kind, "mime": row.mime, "size": row.size});
+        let scope = Scope { property: row.property_id, at: row.created_at };
+        let entry = Entry::of(AuditAction::MediaUploaded, row.id).made(details);
+        audit::record(&tx, scope, &self.caller, entry).await?;
         tx.commit().await?;
         Ok(row)
     }
@@ -223,7 +231,7 @@ impl Incoming {
     /// Why WhatsApp will never take this file, if it says so now. Everything else is no reason to refuse the
     /// upload: the copy is made when the file is first sent.
     async fn refused_by_provider(&self) -> Option<ProviderError> {
-        let connection = match self.app.default_connection(self.property).await {
+        let connection = match self.app.default_connection(self.caller.property_id).await {
             Ok(connection) => connection,
             Err(error) => {
                 tracing::debug!(media = %self.id, %error, "no copy of a file made yet");
@@ -250,7 +258,9 @@ impl Incoming {
             match row {
                 Some(row) => self.app.remove_media(&row).await,
                 // Somebody else took the row away; these bytes came after it.
-                None => Ok(self.app.ports.media.delete(&storage_key(self.property, self.id)).await?),
+                None => {
+                    Ok(self.app.ports.media.delete(&storage_key(self.caller.property_id, self.id)).await?)
+                }
             }
         };
         if let Err(error) = removed.await {

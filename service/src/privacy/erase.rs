@@ -1,5 +1,6 @@
 //! A guest's erasure is asked for: from this commit on nobody sees the guest, and nothing leads to them.
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::error_table::OwnReason;
 use bellhop_domain::event::EventType;
 use bellhop_domain::privacy::{ErasureStatus, ErasureStep};
@@ -22,6 +23,7 @@ use serde_json::json;
 
 use super::overwrite::{Depth, overwrite};
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::consent::lock_conversations;
 use crate::dispatch::{Change, settle};
@@ -81,6 +83,8 @@ impl App {
         self.stop_messages(&tx, scope, &family).await?;
         forget_person(&tx, scope, &family).await?;
         event::record(&tx, scope, EventType::GuestErased, json!({"guest_id": guest})).await?;
+        let entry = Entry::of(AuditAction::GuestErased, guest).about(guest);
+        audit::record(&tx, scope, caller, entry).await?;
         let sealed = Secret::new(json!(identifiers).to_string());
         let row = erasure::ActiveModel {
             guest_id: Set(guest),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::rights::Right;
 use bellhop_domain::{GuestId, MediaId, PropertyId};
 use bellhop_entity::{guest, media, message};
@@ -15,8 +16,10 @@ use tokio::sync::mpsc;
 use super::erase::family;
 use super::{held, overwrite};
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
+use crate::event::Scope;
 use crate::guest as guests;
 
 /// Rows that are read at a time.
@@ -53,6 +56,11 @@ impl App {
         let property = caller.property_id;
         let guest = guests::find(self.db.reader(), property, id).await?;
         let subject = Subject { property, guests: family(self.db.reader(), guest.id).await? };
+        let scope = Scope { property, at: self.now() };
+        let tx = self.db.begin().await?;
+        audit::record(&tx, scope, caller, Entry::of(AuditAction::GuestExported, guest.id).about(guest.id))
+            .await?;
+        tx.commit().await?;
         let (sender, archive) = mpsc::channel(AHEAD);
         let app = self.clone();
         self.tasks.spawn(async move {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use bellhop_domain::{MediaId, MessageId, SubscriptionId};
 use bellhop_entity::{
-    consent_change, conversation, delivery, event, event_log, guest, guest_identifier, guest_merge, media,
-    message, message_status, stay, stay_guest, subscription,
+    audit_entry, consent_change, conversation, delivery, event, event_log, guest, guest_identifier,
+    guest_merge, media, message, message_status, stay, stay_guest, subscription,
 };
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -59,6 +59,7 @@ pub(super) async fn lists(
         ("stays", stays(db, subject).await?),
         ("merges", merges(db, subject).await?),
         ("conversations", conversations(db, subject).await?),
+        ("audit", audit(db, subject).await?),
     ])
 }
 
@@ -146,6 +147,24 @@ async fn conversations(db: &impl ConnectionTrait, subject: &Subject) -> Result<V
             "last_activity_at": rfc3339(row.last_activity_at), "resolution_notes": row.resolution_notes,
             "satisfaction_rating": row.satisfaction_rating, "resolved_at": time(row.resolved_at),
             "created_at": rfc3339(row.created_at),
+        })
+    };
+    Ok(rows.into_iter().map(one).collect())
+}
+
+/// What people and programs did about the guest.
+async fn audit(db: &impl ConnectionTrait, subject: &Subject) -> Result<Vec<Value>> {
+    let rows = audit_entry::Entity::find()
+        .filter(audit_entry::Column::PropertyId.eq(subject.property))
+        .filter(audit_entry::Column::GuestId.is_in(subject.guests.iter().copied()))
+        .order_by_asc(audit_entry::Column::Id)
+        .all(db)
+        .await?;
+    let read = |text: Option<String>| text.and_then(|text| serde_json::from_str::<Value>(&text).ok());
+    let one = |row: audit_entry::Model| {
+        json!({
+            "at": rfc3339(row.at), "action": row.action, "by": row.actor_name, "subject": row.subject,
+            "before": read(row.before), "after": read(row.after),
         })
     };
     Ok(rows.into_iter().map(one).collect())

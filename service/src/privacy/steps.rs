@@ -16,6 +16,7 @@ use super::overwrite::{Depth, overwrite};
 use super::webhooks::{blank, names};
 use super::{events, files};
 use crate::app::App;
+use crate::audit;
 use crate::db::{in_time, real_now};
 use crate::error::{Error, Result};
 use crate::event::Scope;
@@ -139,7 +140,7 @@ impl App {
         let seen = seen.all(self.db.reader()).await?;
         let Some(last) = seen.last().map(|row| row.id) else { return Ok(Went::Over) };
         let files = self.files_only_of((row.property_id, row.guest_id), &seen).await?;
-        let scope = self.scope_of(row);
+        let scope = self.erasing(row);
         let tx = self.db.begin().await?;
         let rows = lock_unerased(&tx, seen.iter().map(|row| row.id)).await?;
         overwrite(&tx, scope, &rows, Depth::Person).await?;
@@ -171,7 +172,7 @@ impl App {
         let upto = numbered.last().and_then(|event| event.number).filter(|_| is_full).unwrap_or(end);
         let is_over = upto >= last && waiting.is_empty();
         let tx = self.db.begin().await?;
-        events::overwrite(&tx, self.scope_of(row), waiting.into_iter().chain(numbered).collect()).await?;
+        events::overwrite(&tx, self.erasing(row), waiting.into_iter().chain(numbered).collect()).await?;
         failpoint::here("erasure_part_before_commit");
         tx.commit().await?;
         if is_over {
@@ -193,8 +194,16 @@ impl App {
         Ok(Went::On(Place { id: Some(last), number: None }))
     }
 
-    /// What batches refused may quote a number.
+    /// What people and programs did about the guest; what batches refused, which may quote a number.
     async fn erase_records(&self, row: &erasure::Model) -> Result<Went> {
+        for guest in family(self.db.reader(), row.guest_id).await? {
+            let tx = self.db.begin().await?;
+            let forgotten = audit::forget(&tx, self.erasing(row), guest).await?;
+            tx.commit().await?;
+            if forgotten > 0 {
+                return Ok(Went::On(Place::default()));
+            }
+        }
         let words = self.identifiers_of_erasure(row)?;
         let batches = Query::select()
             .column(batch::Column::Id)
@@ -259,7 +268,7 @@ impl App {
         Ok(next.is_none() && noted.rows_affected == 1)
     }
 
-    fn scope_of(&self, row: &erasure::Model) -> Scope {
+    fn erasing(&self, row: &erasure::Model) -> Scope {
         Scope { property: row.property_id, at: self.now() }
     }
 }

@@ -40,6 +40,7 @@ pub const TABLES: &[Table] = &[
     nobody("analytics_number"),
     nobody("api_token"),
     table("attempt", Overwritten, Overwritten),
+    table("audit_entry", Overwritten, Nobody),
     nobody("batch"),
     nobody("batch_chunk"),
     table("batch_refusal", Overwritten, Nobody),

@@ -1,5 +1,6 @@
 //! Writing an accepted message down, with all that belongs to it.
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::conversation::Direction;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::{Content, ConversationId, MessageId, MessageStatus};
@@ -8,19 +9,20 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::SendOptions;
 use super::target::{Resolved, Who};
 use super::window::Fitted;
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::consent::Gate;
 use crate::conversation::{self as conversations, Touch, touch};
 use crate::db::real_now;
 use crate::dispatch::{Claim, in_lane, tell};
 use crate::error::{Error, Result};
-use crate::event::Scope;
+use crate::event::{Scope, rfc3339};
 use crate::failpoint;
 use crate::guest::{self, identity};
 use crate::message::MessageView;
@@ -65,6 +67,7 @@ impl App {
             put_in_outbox(&tx, &row).await?;
         }
         tell(&tx, scope, &row).await?;
+        audit::record(&tx, scope, caller, sent(&row)).await?;
         if let Some(key) = key
             && !key.take(&tx, caller, id.uuid(), scope.at).await?
         {
@@ -95,6 +98,19 @@ impl App {
             .await?;
         Ok(busy.is_none())
     }
+}
+
+/// What the audit trail tells of a send. What the message says stands in it, and nowhere else.
+fn sent(row: &message::Model) -> Entry {
+    let template = match &row.content {
+        Content::Template(template) => Some(template.template_name.as_str()),
+        _ => None,
+    };
+    let details = json!({
+        "conversation_id": row.conversation_id, "guest_id": row.guest_id, "message_type": row.content.kind(),
+        "template": template, "send_at": row.send_at.map(rfc3339), "staff_member_id": row.staff_member_id,
+    });
+    Entry::of(AuditAction::MessageSent, row.id).about(row.guest_id).made(details)
 }
 
 /// Where a new message stands.

@@ -15,10 +15,12 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{StaffView, lock};
+use super::{StaffView, lock, trail};
 use crate::app::App;
+use crate::audit;
 use crate::auth::{Caller, end_all};
 use crate::error::{Error, Result};
+use crate::event::Scope;
 use crate::idempotency::IdempotencyKey;
 
 const NAME_MAX: usize = 100;
@@ -156,6 +158,8 @@ impl App {
         };
         let tx = self.db.begin().await?;
         insert(&tx, &row).await?;
+        let scope = Scope { property: row.property_id, at: now };
+        audit::record(&tx, scope, caller, trail::made(&row)).await?;
         if let Some(key) = key
             && !key.take(&tx, caller, row.id.uuid(), now).await?
         {
@@ -198,6 +202,8 @@ impl App {
         if loses {
             end_all(&tx, id).await?;
         }
+        let scope = Scope { property: row.property_id, at: row.updated_at };
+        audit::record(&tx, scope, caller, trail::changed(&before, &row)).await?;
         tx.commit().await?;
         tracing::info!(staff = %id, by = %caller.uuid(), "a staff account was changed");
         Ok(row.into())

@@ -2,6 +2,7 @@
 
 mod change;
 mod password;
+mod trail;
 
 use bellhop_domain::rights::{Right, StaffRole};
 use bellhop_domain::{PropertyId, StaffId};

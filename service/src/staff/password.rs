@@ -1,15 +1,21 @@
 //! Passwords of people: set by an admin, changed by themselves, or given by whoever runs Bellhop.
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::rights::{Right, StaffRole};
 use bellhop_domain::{PropertyId, Secret, StaffId};
 
 use super::change::{Facts, StaffChange, blank, by_email, insert, read_password, store};
-use super::{find, lock};
+use super::{find, lock, trail};
 use crate::app::App;
+use crate::audit::{self, Actor, Entry};
 use crate::auth::{self, Caller, SignedIn, end_all};
 use crate::error::{Error, Result};
+use crate::event::Scope;
 use crate::property;
+
+/// By which whoever runs Bellhop makes admins.
+const COMMAND: Actor = Actor::Operator("create-admin");
 
 /// An admin whom whoever runs Bellhop makes.
 #[derive(Debug, Clone)]
@@ -54,8 +60,10 @@ impl App {
         let mut row = lock(&tx, caller.property_id, id).await?;
         row.password_hash = Some(hash);
         row.updated_at = self.now();
+        let scope = Scope { property: row.property_id, at: row.updated_at };
         store(&tx, row).await?;
         end_all(&tx, id).await?;
+        audit::record(&tx, scope, caller, Entry::of(AuditAction::PasswordSet, id)).await?;
         tx.commit().await?;
         tracing::info!(staff = %id, by = %caller.uuid(), "a password was set");
         Ok(())
@@ -89,6 +97,8 @@ impl App {
         row.updated_at = self.now();
         let row = store(&tx, row).await?;
         end_all(&tx, id).await?;
+        let scope = Scope { property: row.property_id, at: row.updated_at };
+        audit::record(&tx, scope, caller, Entry::of(AuditAction::PasswordChanged, id)).await?;
         let signed_in = auth::begin(&tx, row, self.now()).await?;
         tx.commit().await?;
         tracing::info!(staff = %id, "changed their password");
@@ -103,18 +113,22 @@ impl App {
         let mut row = blank(property, StaffRole::Admin, self.now());
         facts.apply(&mut row);
         row.password_hash = Some(hash);
+        let scope = Scope { property, at: row.updated_at };
         let tx = self.db.begin().await?;
         let Some(known) = by_email(&tx, property, &row.email_key).await? else {
             insert(&tx, &row).await?;
+            audit::record(&tx, scope, COMMAND, trail::made(&row)).await?;
             tx.commit().await?;
             return Ok(AdminMade::New(row.id));
         };
         let known = lock(&tx, property, known.id).await?;
         row.id = known.id;
-        row.departments = known.departments;
-        row.languages = known.languages;
+        row.departments = known.departments.clone();
+        row.languages = known.languages.clone();
         row.created_at = known.created_at;
         let row = store(&tx, row).await?;
+        audit::record(&tx, scope, COMMAND, trail::changed(&known, &row)).await?;
+        audit::record(&tx, scope, COMMAND, Entry::of(AuditAction::PasswordSet, row.id)).await?;
         end_all(&tx, row.id).await?;
         tx.commit().await?;
         Ok(AdminMade::Restored(row.id))

@@ -1,6 +1,7 @@
 //! Stays, as property management systems (PMS) tell them.
 
 mod put;
+mod trail;
 
 use std::collections::HashMap;
 

@@ -11,10 +11,14 @@ use bellhop_domain::{Country, GuestId, StayId};
 use bellhop_entity::{stay, stay_guest};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{LockType, OnConflict};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
 
+use super::trail::{self, Linked};
 use super::{StayView, find, view};
 use crate::app::App;
+use crate::audit;
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::event::Scope;
@@ -82,8 +86,9 @@ impl App {
         let tx = self.db.begin().await?;
         let (outcome, row) = match claim(&tx, scope, &told).await? {
             Claimed::Late(outcome, row) => (outcome, row),
-            Claimed::New(row) => {
-                link(&tx, scope, row.id, (told.guests, guests)).await?;
+            Claimed::New(row, known) => {
+                let linked = link(&tx, scope, row.id, (told.guests, guests)).await?;
+                audit::record(&tx, scope, caller, trail::entry(known.as_ref(), &row, &linked)).await?;
                 (StayOutcome::Applied, row)
             }
         };
@@ -103,8 +108,8 @@ fn late(told: i64, known: i64) -> Option<StayOutcome> {
 }
 
 enum Claimed {
-    /// Written and locked; its guests are still those of before.
-    New(stay::Model),
+    /// Written and locked, with what it was before; its guests are still those of then.
+    New(stay::Model, Option<stay::Model>),
     Late(StayOutcome, stay::Model),
 }
 
@@ -125,12 +130,12 @@ async fn claim(tx: &DatabaseTransaction, scope: Scope, told: &Told) -> Result<Cl
         .await?
         .ok_or_else(|| Error::not_found("stay"))?;
     if made == 1 {
-        return Ok(Claimed::New(known));
+        return Ok(Claimed::New(known, None));
     }
     if let Some(outcome) = late(told.version, known.version) {
         return Ok(Claimed::Late(outcome, known));
     }
-    let mut row = known.into_active_model();
+    let mut row = known.clone().into_active_model();
     row.version = Set(told.version);
     row.status = Set(told.stay.status);
     row.room = Set(told.stay.room.clone());
@@ -138,7 +143,7 @@ async fn claim(tx: &DatabaseTransaction, scope: Scope, told: &Told) -> Result<Cl
     row.departure = Set(told.stay.departure);
     row.booking_reference = Set(told.stay.booking_reference.clone());
     row.updated_at = Set(scope.at);
-    Ok(Claimed::New(stay::Entity::update(row).exec(tx).await?))
+    Ok(Claimed::New(stay::Entity::update(row).exec(tx).await?, Some(known)))
 }
 
 fn new_row(scope: Scope, told: &Told) -> stay::ActiveModel {
@@ -159,22 +164,24 @@ fn new_row(scope: Scope, told: &Told) -> stay::ActiveModel {
     }
 }
 
-/// Makes these the guests of a locked stay, and shows those who were and those who are as they are now.
+/// Makes these the guests of a locked stay, and shows those who were and those who are as they are now. Who they
+/// were, and who they are.
 async fn link(
     tx: &DatabaseTransaction,
     scope: Scope,
     stay: StayId,
     (told, known): (Vec<(Identifier, Profile)>, HashMap<many::Key, GuestId>),
-) -> Result<()> {
+) -> Result<Linked> {
     use stay_guest::Column;
     let before: Vec<GuestId> = stay_guest::Entity::find()
         .select_only()
         .column(Column::GuestId)
         .filter(Column::StayId.eq(stay))
+        .order_by_asc(Column::Place)
         .into_tuple()
         .all(tx)
         .await?;
-    let all = before.into_iter().chain(known.values().copied()).collect();
+    let all = before.iter().copied().chain(known.values().copied()).collect();
     let present = many::lock(tx, scope, all).await?;
     let mut said: Vec<(GuestId, Profile)> = Vec::with_capacity(told.len());
     for (who, profile) in told {
@@ -186,6 +193,7 @@ async fn link(
             None => said.push((guest, profile)),
         }
     }
+    let linked = Linked { before, after: said.iter().map(|(guest, _)| *guest).collect() };
     stay_guest::Entity::delete_many().filter(Column::StayId.eq(stay)).exec(tx).await?;
     let rows = (0..).zip(said).map(|(place, (guest, said))| stay_guest::ActiveModel {
         stay_id: Set(stay),
@@ -203,7 +211,8 @@ async fn link(
     let mut present: Vec<GuestId> = present.into_values().collect();
     present.sort_unstable();
     present.dedup();
-    refresh(tx, scope, &present).await
+    refresh(tx, scope, &present).await?;
+    Ok(linked)
 }
 
 impl StayUpdate {

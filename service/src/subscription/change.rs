@@ -2,6 +2,7 @@
 
 use bellhop_domain::Secret;
 use bellhop_domain::SubscriptionId;
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::event::EventType;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::rights::Right;
@@ -17,11 +18,12 @@ use super::configure::{read_events, read_verify_token};
 use super::prove::Claim;
 use super::stop::tell;
 use super::view::SubscriptionView;
-use super::{context, find, lock};
+use super::{context, find, lock, trail};
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
-use crate::event::Scope;
+use crate::event::{Scope, rfc3339};
 use crate::keys;
 
 /// What to change; `None` leaves a field as it is.
@@ -72,7 +74,7 @@ impl App {
             let message = "The webhook was changed by another request in the same moment.";
             return Err(Error::because(Problem::Unavailable, message));
         }
-        let before = row.status;
+        let before = row.clone();
         let mut new = row.into_active_model();
         if let Some(proven) = proven {
             new.url = Set(proven.url);
@@ -100,9 +102,12 @@ impl App {
         }
         new.updated_at = Set(now);
         let row = new.update(&tx).await?;
-        if row.status != before {
-            tell(&tx, Scope { property: row.property_id, at: now }, &row, Some(before)).await?;
+        let scope = Scope { property: row.property_id, at: now };
+        if row.status != before.status {
+            tell(&tx, scope, &row, Some(before.status)).await?;
         }
+        audit::record(&tx, scope, caller, trail::changed(&before, &row, change.verify_token.is_some()))
+            .await?;
         tx.commit().await?;
         self.deliveries.changed();
         row.try_into()
@@ -147,6 +152,10 @@ impl App {
         new.secret = self.seal_for(id, "secret", secret.text());
         new.updated_at = Set(now);
         new.update(&tx).await?;
+        let scope = Scope { property: caller.property_id, at: now };
+        let entry = Entry::of(AuditAction::SubscriptionSecretRotated, id);
+        let entry = entry.made(json!({"former_secret_until": rfc3339(former_until)}));
+        audit::record(&tx, scope, caller, entry).await?;
         tx.commit().await?;
         self.deliveries.changed();
         Ok(Rotated { signing_secret: secret.text().clone(), former_until })
@@ -158,6 +167,7 @@ impl App {
         let now = self.now();
         let tx = self.db.begin().await?;
         let row = lock(&tx, caller, id).await?;
+        let entry = Entry::of(AuditAction::SubscriptionRemoved, id).gone(trail::told(&row));
         let before = row.status;
         let mut new = row.into_active_model();
         new.status = Set(SubscriptionStatus::Paused);
@@ -167,7 +177,9 @@ impl App {
         new.former_secret = Set(Vec::new());
         new.verify_token = Set(Vec::new());
         let row = new.update(&tx).await?;
-        tell(&tx, Scope { property: row.property_id, at: now }, &row, Some(before)).await?;
+        let scope = Scope { property: row.property_id, at: now };
+        tell(&tx, scope, &row, Some(before)).await?;
+        audit::record(&tx, scope, caller, entry).await?;
         tx.commit().await?;
         self.deliveries.changed();
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::event::EventType;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::rights::Right;
@@ -12,11 +13,12 @@ use bellhop_entity::subscription;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
 
-use super::of_property;
 use super::prove::Claim;
 use super::stop::tell;
 use super::view::SubscriptionView;
+use super::{of_property, trail};
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::event::Scope;
@@ -136,6 +138,8 @@ impl App {
         new.verify_token = self.seal_for(id, "verify_token", verify_token);
         new.former_secret = Set(Vec::new());
         subscription::Entity::insert(new).exec_without_returning(&tx).await?;
+        let entry = Entry::of(AuditAction::SubscriptionCreated, id).made(trail::told(&stored));
+        audit::record(&tx, scope, caller, entry).await?;
         if let Some(key) = key
             && !key.take(&tx, caller, id.uuid(), scope.at).await?
         {

@@ -5,6 +5,7 @@ mod configure;
 mod prove;
 mod secrets;
 mod stop;
+mod trail;
 mod trial;
 mod view;
 

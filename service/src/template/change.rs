@@ -1,6 +1,7 @@
 //! Changing and removing templates.
 
 use bellhop_domain::PropertyId;
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::event::EventType;
 use bellhop_domain::ports::ProviderFailure;
 use bellhop_domain::problem::Problem;
@@ -15,8 +16,9 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use super::submit::{check_label, draft_of, lock};
-use super::{GONE, HIDDEN, TemplateDetail, TemplateView, not_found, pick, sync, version};
+use super::{GONE, HIDDEN, TemplateDetail, TemplateView, not_found, pick, sync, trail, version};
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::event::{self, Scope};
@@ -53,13 +55,16 @@ impl App {
             true => self.edit_at_provider(caller, row, &edit).await?,
             false => row,
         };
+        let scope = Scope { property: caller.property_id, at: self.now() };
         let tx = self.db.begin().await?;
+        let before = lock(&tx, row.id).await?;
         if let Some(label) = label {
             set_label(&tx, caller.property_id, name, label).await?;
         }
         if let Some(names) = &edit.parameter_names {
             set_names(&tx, row, names).await?;
         }
+        audit::record(&tx, scope, caller, changed(&before, &lock(&tx, before.id).await?)).await?;
         tx.commit().await?;
         self.template(caller, name, Some(&language)).await
     }
@@ -111,6 +116,7 @@ impl App {
         new.synced_at = Set(before.synced_at.max(scope.at));
         let row = new.update(&tx).await?;
         version::record(&tx, scope, &row, ChangeCause::Edited).await?;
+        audit::record(&tx, scope, caller, changed(&before, &row)).await?;
         sync::tell(&tx, scope, &before, &row).await?;
         tx.commit().await?;
         Ok(row)
@@ -147,6 +153,8 @@ impl App {
                 "template_id": row.id, "template_name": row.name, "language": row.language, "status": GONE,
             });
             event::record(&tx, scope, EventType::TemplateStatusChanged, data).await?;
+            let entry = Entry::of(AuditAction::TemplateDeleted, row.id).gone(trail::told(&row));
+            audit::record(&tx, scope, caller, entry).await?;
             tx.commit().await?;
         }
         Ok(())
@@ -185,6 +193,10 @@ impl App {
         rows.retain(|row| row.id == id);
         rows.pop().ok_or_else(|| not_found(name, language, &views))
     }
+}
+
+fn changed(before: &template::Model, after: &template::Model) -> Option<Entry> {
+    Entry::of(AuditAction::TemplateChanged, after.id).changed(trail::told(before), trail::told(after))
 }
 
 async fn set_label(tx: &DatabaseTransaction, property: PropertyId, name: &str, label: &str) -> Result<()> {

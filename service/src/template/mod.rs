@@ -5,6 +5,7 @@ mod news;
 mod preview;
 mod submit;
 mod sync;
+mod trail;
 mod version;
 
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@
 //! finds out what became of it.
 
 use bellhop_domain::TemplateId;
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::media::MediaKind;
 use bellhop_domain::ports::{MediaFile, ProviderFailure, TemplateDraft, TemplateReceipt};
 use bellhop_domain::problem::Problem;
@@ -20,8 +21,9 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
-use super::{GONE, SUBMITTING, TemplateView, sync, version};
+use super::{GONE, SUBMITTING, TemplateView, sync, trail, version};
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::Caller;
 use crate::connection::OpenConnection;
 use crate::db::real_now;
@@ -164,6 +166,9 @@ impl App {
         {
             return Err(Error::of(Problem::IdempotencyKeyInFlight));
         }
+        // Before WhatsApp answers: whatever becomes of it, it was handed in.
+        let entry = Entry::of(AuditAction::TemplateSubmitted, row.id).made(trail::told(&row));
+        audit::record(&tx, scope, caller, entry).await?;
         tx.commit().await?;
         Ok(row)
     }
