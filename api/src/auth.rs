@@ -46,6 +46,8 @@ needs!(
     ReadEvents,
     ChangeGuests,
     ImportGuests,
+    EraseGuests,
+    ExportGuests,
     ManageStays,
     ChangeConsent,
     ReadMedia,

@@ -66,9 +66,12 @@ pub enum ApiError {
     ),
     /// The present state is against it: CONVERSATION_MISMATCH, NO_CONNECTION, GUEST_UNREACHABLE,
     /// MESSAGE_NOT_IN_DOUBT, TEMPLATE_EXISTS, TEMPLATE_STATE_CONFLICT, PROVIDER_CREDENTIALS,
-    /// NUMBER_CONNECTED, NUMBER_TAKEN, NUMBER_DISCONNECTED, EMAIL_TAKEN
+    /// NUMBER_CONNECTED, NUMBER_TAKEN, NUMBER_DISCONNECTED, EMAIL_TAKEN, CONTENT_ERASED
     #[oai(status = 409)]
     Conflict(Json<ErrorEnvelope>),
+    /// It was here and is not kept any more: CURSOR_EXPIRED, MEDIA_GONE
+    #[oai(status = 410)]
+    Gone(Json<ErrorEnvelope>),
     /// The body is over the limit: PAYLOAD_TOO_LARGE
     #[oai(status = 413)]
     TooLarge(Json<ErrorEnvelope>),
@@ -123,6 +126,7 @@ impl ApiError {
             404 => Self::NotFound(envelope),
             405 => Self::MethodNotAllowed(envelope, String::new()),
             409 => Self::Conflict(envelope),
+            410 => Self::Gone(envelope),
             413 => Self::TooLarge(envelope),
             415 => Self::UnsupportedMediaType(envelope),
             422 => Self::Unprocessable(envelope),

@@ -190,6 +190,12 @@ pub struct GuestMergedData {
     merged_guest_id: GuestId,
 }
 
+/// Whoever keeps something about this guest should take it away too.
+#[derive(Debug, Object)]
+pub struct GuestErasedData {
+    guest_id: GuestId,
+}
+
 /// What a guest wants to get.
 #[derive(Debug, Object)]
 pub struct ConsentData {

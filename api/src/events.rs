@@ -22,14 +22,16 @@ impl Events {
     /// What happened, from any point on
     ///
     /// Everything that happened in the hotel, in one order that never changes. Remember the `sequence` of the last
-    /// event that you have dealt with, and go on from it after any interruption. Events are never removed.
+    /// event that you have dealt with, and go on from it after any interruption. Events are never removed; what they
+    /// say about a guest is, when the guest is erased or after the property's `retention`.
     #[oai(path = "/events", method = "get", operation_id = "list_events")]
     #[expect(clippy::too_many_arguments, reason = "each parameter is an argument")]
     async fn list(
         &self,
         auth: Authorized<ReadEvents>,
-        /// The `sequence` after which to begin; absent: at the first event. One that no event of the property has
-        /// is refused, and `details.latest_sequence` names the latest.
+        /// The `sequence` after which to begin; absent: at the first event that is kept whole. One that no event of
+        /// the property has is refused, and `details.latest_sequence` names the latest. One that is older than the
+        /// property's retention is 410 CURSOR_EXPIRED, and `details.oldest_after` names the first that may be given.
         after: Query<Option<i64>>,
         /// Types, separated by commas; absent: all.
         types: Query<Option<String>>,
@@ -40,8 +42,7 @@ impl Events {
     ) -> Result<Json<EventList>, ApiError> {
         let filter = EventFilter::parse(types.0.as_deref(), conversation_id.0)?;
         let page = PageRequest::parse(limit.0.map(|limit| limit.0), None)?;
-        let after = after.0.unwrap_or(0);
-        Ok(Json(auth.app.events(&auth.caller, filter, (after, page)).await?.into()))
+        Ok(Json(auth.app.events(&auth.caller, filter, (after.0, page)).await?.into()))
     }
 
     /// What happens, as it happens

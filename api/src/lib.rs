@@ -4,6 +4,7 @@ mod analytics;
 mod analytics_numbers;
 mod analytics_summary;
 mod answer;
+mod archive;
 mod assignees;
 mod attention;
 mod audit;
@@ -42,6 +43,7 @@ mod numbers;
 mod openapi;
 mod person;
 mod prefer;
+mod privacy;
 mod property;
 mod rate;
 mod request_id;
@@ -141,7 +143,7 @@ type Resources = (
     media::Media,
     templates::Templates,
     (conversations::Conversations, assignees::Assignees),
-    (guests::Guests, guest_import::GuestImport),
+    (guests::Guests, guest_import::GuestImport, privacy::Privacy),
     analytics_summary::AnalyticsApi,
     stays::Stays,
     consent::ConsentApi,
@@ -162,7 +164,7 @@ fn service() -> OpenApiService<Resources, webhooks::Told> {
         media::Media,
         templates::Templates,
         (conversations::Conversations, assignees::Assignees),
-        (guests::Guests, guest_import::GuestImport),
+        (guests::Guests, guest_import::GuestImport, privacy::Privacy),
         analytics_summary::AnalyticsApi,
         stays::Stays,
         consent::ConsentApi,

@@ -67,6 +67,8 @@ pub struct Message {
     fell_back: bool,
     /// The message that WhatsApp dropped because its window had closed; this one went out instead.
     fallback_for: Option<MessageId>,
+    /// `true`: what it said is not kept any more, and `content` has its kind only.
+    erased: bool,
 }
 
 /// WhatsApp's reason for not taking or not delivering a message.
@@ -151,6 +153,7 @@ impl From<MessageView> for Message {
             pricing: view.pricing.map(Pricing::from),
             fell_back: view.fell_back,
             fallback_for: view.fallback_for,
+            erased: view.erased_at.is_some(),
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use bellhop_domain::PropertyId;
 use bellhop_domain::settings::InDoubtPolicy;
-use bellhop_service::property::{PropertyChange, PropertyView};
+use bellhop_service::property::{PropertyChange, PropertyView, RetentionChange};
 use bellhop_service::{App, Caller};
 use poem_openapi::payload::Json;
+use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 
 use crate::Tag;
@@ -29,10 +30,27 @@ struct Property {
     in_doubt_policy: InDoubtPolicy,
     /// Marketing templates go only to guests who have agreed to marketing.
     require_opt_in: bool,
+    retention: Retention,
     created_at: Timestamp,
     updated_at: Timestamp,
     /// What somebody has to look at, because it does not mend itself. Of webhooks, those that the token may change.
     attention: Vec<Attention>,
+}
+
+/// How long things are kept; `null`: for good.
+#[derive(Debug, Object)]
+struct Retention {
+    /// What messages and events say, and what guests' webhooks said that could not be read.
+    messages_days: Nullable<i64>,
+    /// Files to and from guests.
+    media_days: Nullable<i64>,
+}
+
+/// How long things are kept: 7 to 3650 days, or `null` for good. A field that is absent stays as it is.
+#[derive(Debug, Object)]
+struct ChangeOfRetention {
+    messages_days: MaybeUndefined<i64>,
+    media_days: MaybeUndefined<i64>,
 }
 
 /// What to change. A field that is absent or `null` stays as it is.
@@ -49,6 +67,9 @@ struct ChangeOfProperty {
     /// `true`: marketing templates go only to guests who have agreed to marketing. `false`: to all but those who
     /// stopped it. Free-form messages and other templates are never held back by this.
     require_opt_in: Option<bool>,
+    /// What is older is overwritten, by and by: messages keep their kind, times and state, and the numbers of days
+    /// stay as they are. It does not come back when the time is made longer.
+    retention: Option<ChangeOfRetention>,
 }
 
 impl Property {
@@ -64,6 +85,10 @@ impl Property {
             default_language: view.default_language,
             in_doubt_policy: view.in_doubt_policy,
             require_opt_in: view.require_opt_in,
+            retention: Retention {
+                messages_days: Nullable(view.messages_days.map(|days| days.days().into())),
+                media_days: Nullable(view.media_days.map(|days| days.days().into())),
+            },
             created_at: view.created_at.into(),
             updated_at: view.updated_at.into(),
             attention,
@@ -80,7 +105,19 @@ impl From<ChangeOfProperty> for PropertyChange {
             default_language: change.default_language,
             in_doubt_policy: change.in_doubt_policy,
             require_opt_in: change.require_opt_in,
+            retention: change.retention.map(RetentionChange::from).unwrap_or_default(),
         }
+    }
+}
+
+impl From<ChangeOfRetention> for RetentionChange {
+    fn from(change: ChangeOfRetention) -> Self {
+        let days = |given| match given {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(days) => Some(Some(days)),
+        };
+        Self { messages_days: days(change.messages_days), media_days: days(change.media_days) }
     }
 }
 

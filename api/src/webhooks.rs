@@ -64,6 +64,7 @@ fn shape(event: EventType) -> Shape {
         E::GuestCreated => Shape::of::<data::GuestCreatedData>("A guest was met for the first time"),
         E::GuestUpdated => Shape::of::<data::GuestUpdatedData>("What is known about a guest has changed"),
         E::GuestMerged => Shape::of::<data::GuestMergedData>("Two guests turned out to be one"),
+        E::GuestErased => Shape::of::<data::GuestErasedData>("A guest is being erased: forget them too"),
         E::GuestOptedIn => Shape::of::<data::ConsentData>("A guest agrees to get messages of a kind"),
         E::GuestOptedOut => Shape::of::<data::ConsentData>("A guest wants no messages of a kind"),
         E::TemplateStatusChanged => {

@@ -41,7 +41,13 @@ text_enum! {
         /// The guest was shown that their messages were read.
         ConversationRead = "conversation_read",
         ConversationResolved = "conversation_resolved",
+        /// Somebody, or nobody, looks after it from then on.
+        ConversationAssigned = "conversation_assigned",
         GuestChanged = "guest_changed",
+        /// All that was held about a guest was taken away.
+        GuestErased = "guest_erased",
+        /// All that is held about a guest was handed out.
+        GuestExported = "guest_exported",
         GuestsImported = "guests_imported",
         ConsentChanged = "consent_changed",
         StayPut = "stay_put",

@@ -41,6 +41,8 @@ text_enum! {
         GuestCreated = "guest_created",
         GuestUpdated = "guest_updated",
         GuestMerged = "guest_merged",
+        /// All that was held about the guest is being overwritten.
+        GuestErased = "guest_erased",
         /// The guest agrees, from now on, to what `kind` names.
         GuestOptedIn = "guest_opted_in",
         /// The guest does not want what `kind` names any more.

@@ -26,6 +26,7 @@ mod openapi;
 pub mod phone;
 pub mod ports;
 pub mod pricing;
+pub mod privacy;
 pub mod profile;
 pub mod provider_error;
 pub mod retry;

@@ -116,6 +116,13 @@ pub struct BadLink;
 
 const LINK_MAX: usize = 2_000;
 
+impl Link {
+    /// Stands where an address is not kept any more; it leads nowhere (RFC 2606).
+    pub(crate) fn none() -> Self {
+        Self("https://erased.invalid/".to_owned())
+    }
+}
+
 impl FromStr for Link {
     type Err = BadLink;
     fn from_str(text: &str) -> Result<Self, BadLink> {

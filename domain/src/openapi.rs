@@ -120,6 +120,7 @@ use crate::conversation::{ConversationStatus, Direction};
 use crate::delivery::DeliveryStatus as WebhookDeliveryStatus;
 use crate::event::EventType;
 use crate::media::{ArrivalStatus, MediaKind};
+use crate::privacy::ErasureStatus;
 use crate::rights::{Right, Role, Scope, StaffRole};
 use crate::settings::InDoubtPolicy;
 use crate::stay::{StayOutcome, StayStatus};
@@ -132,6 +133,7 @@ enum_types!(
     ActorKind,
     AuditAction,
     EventType,
+    ErasureStatus,
     GroupBy,
     ButtonKind,
     WindowState,

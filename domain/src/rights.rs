@@ -71,6 +71,10 @@ text_enum! {
         ReadEvents = "read_events",
         ChangeGuests = "change_guests",
         ImportGuests = "import_guests",
+        /// Take away for good what is held about a guest.
+        EraseGuests = "erase_guests",
+        /// Fetch all that is held about a guest.
+        ExportGuests = "export_guests",
         /// Tell who stays, when and in which room.
         ManageStays = "manage_stays",
         /// To opt out must be easy: whoever talks with guests may write it down.
@@ -123,6 +127,8 @@ impl Right {
             Self::ManageTemplates
             | Self::ChangeProperty
             | Self::ImportGuests
+            | Self::EraseGuests
+            | Self::ExportGuests
             | Self::ManageConnections
             | Self::ManagePeople
             | Self::ManageTokens
@@ -142,9 +148,12 @@ impl Right {
             | Self::ReadConversations
             | Self::ResolveConversations
             | Self::AssignConversations => Asks::One(Scope::Messages),
-            Self::ReadGuests | Self::ChangeGuests | Self::ImportGuests | Self::ChangeConsent => {
-                Asks::One(Scope::Guests)
-            }
+            Self::ReadGuests
+            | Self::ChangeGuests
+            | Self::ImportGuests
+            | Self::EraseGuests
+            | Self::ExportGuests
+            | Self::ChangeConsent => Asks::One(Scope::Guests),
             Self::ManageStays => Asks::One(Scope::Stays),
             Self::ReadMedia => Asks::One(Scope::Media),
             Self::ReadTemplates | Self::ManageTemplates => Asks::One(Scope::Templates),
@@ -170,6 +179,8 @@ impl Right {
             | Self::ReadEvents
             | Self::ChangeGuests
             | Self::ImportGuests
+            | Self::EraseGuests
+            | Self::ExportGuests
             | Self::ManageStays
             | Self::ChangeConsent
             | Self::ReadMedia

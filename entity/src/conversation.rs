@@ -31,6 +31,8 @@ pub struct Model {
     pub resolved_at: Option<DateTime<Utc>>,
     /// The conversation that took over the messages when the guests were joined.
     pub merged_into: Option<ConversationId>,
+    /// Its guest was erased then: nobody sees it any more.
+    pub erased_at: Option<DateTime<Utc>>,
     // The guest's, kept here too, so that a list by one of them in the order of activity is an index.
     pub language: Option<String>,
     pub tier: Option<String>,

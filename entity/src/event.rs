@@ -20,6 +20,8 @@ pub struct Model {
     pub created_at: DateTime<Utc>,
     /// Gap-free per property; readers see numbered rows only.
     pub number: Option<i64>,
+    /// When what `data` said about a person was taken away.
+    pub erased_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

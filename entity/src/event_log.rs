@@ -11,6 +11,8 @@ pub struct Model {
     pub property_id: PropertyId,
     /// 0 before the first event.
     pub last_number: i64,
+    /// Up to this number retention has taken away what events said about people.
+    pub overwritten_to: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -35,6 +35,8 @@ pub struct Model {
     pub stay_lapses_at: Option<DateTime<Utc>>,
     /// The guest that this one turned out to be.
     pub merged_into: Option<GuestId>,
+    /// Since then nothing is known of them.
+    pub erased_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }

@@ -18,8 +18,10 @@ pub struct Model {
     pub size: i64,
     /// Hexadecimal; `None` until the file is in whole.
     pub sha256: Option<String>,
-    /// Where the media store has it.
+    /// Where the media store has it; empty once a removed file's bytes are gone.
     pub storage_key: String,
+    /// The file is not kept any more; its bytes are gone, or about to be.
+    pub removed_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
 }
 

@@ -81,6 +81,8 @@ pub struct Model {
     pub pricing: Option<Json>,
     /// Raises no events, and its way ends at `sent`.
     pub quiet: bool,
+    /// When what it said was taken away: of `content` the kind is left, and the template.
+    pub erased_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
 }
 

@@ -20,6 +20,9 @@ pub struct Model {
     pub in_doubt_policy: InDoubtPolicy,
     /// Marketing goes only to guests who have agreed to it.
     pub require_opt_in: bool,
+    /// How long words and files are kept; for good where absent.
+    pub messages_days: Option<i32>,
+    pub media_days: Option<i32>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }

@@ -82,6 +82,10 @@ pub fn big_null(name: &'static str) -> ColumnDef {
     col(name).big_integer().null().take()
 }
 
+pub fn big_default(name: &'static str, default: i64) -> ColumnDef {
+    col(name).big_integer().not_null().default(default).take()
+}
+
 pub fn flag(name: &'static str) -> ColumnDef {
     col(name).boolean().not_null().default(false).take()
 }

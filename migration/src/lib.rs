@@ -23,6 +23,7 @@ mod m0013_event_log;
 mod m0014_people;
 mod m0015_subscriptions;
 mod m0016_audit;
+mod m0017_privacy;
 mod m0018_assignees;
 mod state;
 
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_people::Migration),
             Box::new(m0015_subscriptions::Migration),
             Box::new(m0016_audit::Migration),
+            Box::new(m0017_privacy::Migration),
             Box::new(m0018_assignees::Migration),
         ]
     }

@@ -56,6 +56,12 @@ pub const ASIDE: &[&str] = &[
     "key_rotation_ended",
     "events_before_numbered",
     "events_numbered",
+    "erasure_before_commit",
+    "erasure_begun",
+    "erasure_part_before_commit",
+    "erasure_part_done",
+    "file_removed",
+    "retention_before_commit",
 ];
 
 /// Dies here, if that was asked for.

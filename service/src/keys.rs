@@ -2,7 +2,7 @@
 
 use bellhop_domain::Secret;
 use bellhop_domain::ports::CipherError;
-use bellhop_entity::{connection, key_check, subscription};
+use bellhop_entity::{connection, erasure, key_check, subscription};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
@@ -101,7 +101,9 @@ impl App {
         put(&tx, key_check::Column::NextSealed, Some(next)).await?;
         tx.commit().await?;
         failpoint::here("key_rotation_begun");
-        let secrets = self.reseal_connections().await? + self.reseal_subscriptions().await?;
+        let secrets = self.reseal_connections().await?
+            + self.reseal_subscriptions().await?
+            + self.reseal_erasures().await?;
         failpoint::here("key_rotation_resealed");
         let tx = self.db.begin().await?;
         let row = lock(&tx).await?;
@@ -175,6 +177,33 @@ impl App {
                     .await?;
                 changed += 1;
             }
+        }
+        tx.commit().await?;
+        Ok(changed)
+    }
+}
+
+impl App {
+    /// What erasures that are under way look for, in one transaction.
+    async fn reseal_erasures(&self) -> Result<usize> {
+        let tx = self.db.begin().await?;
+        lock(&tx).await?;
+        let rows = erasure::Entity::find()
+            .filter(Expr::cust("completed_at IS NULL"))
+            .order_by_asc(erasure::Column::GuestId)
+            .lock(sea_orm::sea_query::LockType::NoKeyUpdate)
+            .all(&tx)
+            .await?;
+        let mut changed = 0;
+        for row in rows {
+            let context = crate::privacy::context(row.guest_id);
+            let Some(resealed) = self.ports.cipher.reseal(&row.identifiers, &context)? else { continue };
+            erasure::Entity::update_many()
+                .col_expr(erasure::Column::Identifiers, Expr::value(resealed))
+                .filter(erasure::Column::GuestId.eq(row.guest_id))
+                .exec(&tx)
+                .await?;
+            changed += 1;
         }
         tx.commit().await?;
         Ok(changed)

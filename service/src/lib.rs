@@ -35,6 +35,7 @@ pub mod numbers;
 pub mod outbox;
 pub mod page;
 mod password;
+pub mod privacy;
 pub mod property;
 pub mod request_limit;
 mod rows;

@@ -78,6 +78,8 @@ pub struct MessageView {
     pub fell_back: bool,
     /// The message that was dropped for a closed window, instead of which this one went out.
     pub fallback_for: Option<MessageId>,
+    /// Since when nothing is kept of what it said.
+    pub erased_at: Option<DateTime<Utc>>,
     /// Where a message is asked for by itself and only a template reaches the guest.
     pub suggested_templates: Option<Vec<String>>,
     /// Of a message with a guest's file: what became of that.
@@ -116,6 +118,7 @@ impl From<message::Model> for MessageView {
             pricing: row.pricing.and_then(|pricing| serde_json::from_value(pricing).ok()),
             fell_back: row.fell_back,
             fallback_for: row.fallback_for,
+            erased_at: row.erased_at,
             suggested_templates: None,
             arrival: None,
         }
@@ -246,6 +249,9 @@ impl App {
         if row.status != MessageStatus::Failed {
             let details = json!({"status": row.status});
             return Err(Error::with(Problem::NotFailed, Problem::NotFailed.row().meaning, details));
+        }
+        if row.erased_at.is_some() {
+            return Err(Error::of(Problem::ContentErased));
         }
         if let Some(instead) = instead_of(&tx, id).await? {
             let message = "A template went out instead of this message; send that again, or write anew.";

@@ -1,6 +1,7 @@
 //! The hotel itself.
 
 use bellhop_domain::audit::AuditAction;
+use bellhop_domain::privacy::RetentionDays;
 use bellhop_domain::rights::Right;
 use bellhop_domain::settings::InDoubtPolicy;
 use bellhop_domain::{Country, PropertyId};
@@ -32,6 +33,9 @@ pub struct PropertyView {
     pub in_doubt_policy: InDoubtPolicy,
     /// Marketing goes only to guests who have agreed to it.
     pub require_opt_in: bool,
+    /// How long words and files are kept; for good where absent.
+    pub messages_days: Option<RetentionDays>,
+    pub media_days: Option<RetentionDays>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
@@ -45,6 +49,14 @@ pub struct PropertyChange {
     pub default_language: Option<String>,
     pub in_doubt_policy: Option<InDoubtPolicy>,
     pub require_opt_in: Option<bool>,
+    pub retention: RetentionChange,
+}
+
+/// `Some(None)`: for good.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RetentionChange {
+    pub messages_days: Option<Option<i64>>,
+    pub media_days: Option<Option<i64>>,
 }
 
 impl From<property::Model> for PropertyView {
@@ -57,6 +69,8 @@ impl From<property::Model> for PropertyView {
             default_language: row.default_language,
             in_doubt_policy: row.in_doubt_policy,
             require_opt_in: row.require_opt_in,
+            messages_days: row.messages_days.and_then(|days| i64::from(days).try_into().ok()),
+            media_days: row.media_days.and_then(|days| i64::from(days).try_into().ok()),
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -86,6 +100,12 @@ impl PropertyChange {
         {
             return Err(Error::field("default_language", "must be a code such as en, en_US or he"));
         }
+        for (field, days) in self.retention.fields() {
+            days.flatten()
+                .map(RetentionDays::try_from)
+                .transpose()
+                .map_err(|error| Error::field(field, error))?;
+        }
         Ok(())
     }
 
@@ -108,6 +128,20 @@ impl PropertyChange {
         if let Some(require) = self.require_opt_in {
             row.require_opt_in = Set(require);
         }
+        // Checked before.
+        let stored = |days: Option<i64>| days.and_then(|days| i32::try_from(days).ok());
+        if let Some(days) = self.retention.messages_days {
+            row.messages_days = Set(stored(days));
+        }
+        if let Some(days) = self.retention.media_days {
+            row.media_days = Set(stored(days));
+        }
+    }
+}
+
+impl RetentionChange {
+    fn fields(self) -> [(&'static str, Option<Option<i64>>); 2] {
+        [("retention.messages_days", self.messages_days), ("retention.media_days", self.media_days)]
     }
 }
 
@@ -184,6 +218,7 @@ fn told(row: &property::Model) -> Value {
         "name": row.name, "time_zone": row.time_zone, "default_country": row.default_country,
         "default_language": row.default_language, "in_doubt_policy": row.in_doubt_policy,
         "require_opt_in": row.require_opt_in,
+        "messages_days": row.messages_days, "media_days": row.media_days,
     })
 }
 

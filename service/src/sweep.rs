@@ -201,6 +201,11 @@ impl App {
             tracing::debug!(forgotten, "idempotency keys forgotten");
         }
         let removed = self.sweep_media().await?;
+        self.delete_removed_files().await?;
+        let dropped = self.drop_applied_webhooks().await?;
+        if dropped > 0 {
+            tracing::info!(webhooks = dropped, "old raw webhooks removed");
+        }
         let old = self.forget_deliveries().await?;
         if old > 0 {
             tracing::info!(deliveries = old, "old deliveries removed");

@@ -32,6 +32,8 @@ pub async fn run(app: App, config: Config, shutdown: CancellationToken) -> Resul
     tasks.spawn(timers::relay_chunks(app.clone(), shutdown.clone()));
     tasks.spawn(timers::sweep(app.clone(), config.sweep_interval, shutdown.clone()));
     tasks.spawn(timers::clean_up(app.clone(), shutdown.clone()));
+    tasks.spawn(timers::erase(app.clone(), shutdown.clone()));
+    tasks.spawn(timers::retain(app.clone(), shutdown.clone()));
     tasks.spawn(timers::roll_up(app.clone(), shutdown.clone()));
     tasks.spawn(timers::deliver(app.clone(), shutdown.clone()));
     tasks.spawn(timers::sync(app, shutdown));

@@ -15,6 +15,10 @@ const SYNC: Duration = Duration::from_secs(300);
 const ROLL_UP: Duration = Duration::from_secs(60);
 /// Adding up takes one part in so many of a worker's time, however much there is.
 const ROLL_UP_SHARE: u32 = 20;
+/// A look at an index that is almost always empty.
+const ERASE: Duration = Duration::from_secs(1);
+/// Nobody minds some minutes after weeks.
+const RETAIN: Duration = Duration::from_secs(600);
 
 pub async fn relay(app: App, shutdown: CancellationToken) {
     while !shutdown.is_cancelled() {
@@ -53,6 +57,31 @@ pub async fn clean_up(app: App, shutdown: CancellationToken) {
             tracing::warn!(%error, "clean-up not finished");
         }
         pause(CLEAN_UP, &shutdown).await;
+    }
+}
+
+pub async fn erase(app: App, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        if let Err(error) = app.carry_on_erasures().await {
+            tracing::warn!(%error, "erasures not carried on");
+        }
+        pause(ERASE, &shutdown).await;
+    }
+}
+
+pub async fn retain(app: App, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        // Years of history take long; every part of them stands for itself.
+        let applied = tokio::select! {
+            applied = app.apply_retention() => applied,
+            () = shutdown.cancelled() => return,
+        };
+        match applied {
+            Ok(0) => {}
+            Ok(overwritten) => tracing::info!(overwritten, "what was too old was overwritten"),
+            Err(error) => tracing::warn!(%error, "retention not applied"),
+        }
+        pause(RETAIN, &shutdown).await;
     }
 }
 

@@ -25,6 +25,7 @@ enum Leaves {
 /// Every operation that is no GET.
 const DEEDS: &[(&str, Leaves)] = &[
     ("add_staff_member", Entry(A::StaffCreated)),
+    ("assign_conversation", Entry(A::ConversationAssigned)),
     ("cancel_batch", Entry(A::BatchCancelled)),
     ("cancel_message", Entry(A::MessageCancelled)),
     ("change_connection", Entry(A::ConnectionChanged)),

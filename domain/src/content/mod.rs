@@ -1,6 +1,7 @@
 //! What a message says, in the one shape that is stored, shown and sent.
 
 mod contacts;
+mod erased;
 mod header;
 mod interactive;
 mod location;

@@ -90,6 +90,12 @@ super::table! {
         &["Try again in a few seconds", "Have it fetched at once with POST media/{id}/retry"];
     MediaFetchFailed = "MEDIA_FETCH_FAILED", 409, Never, "The guest's file could not be fetched from WhatsApp.",
         &["Have it fetched again with POST media/{id}/retry", "Ask the guest to send the file again"];
+    MediaGone = "MEDIA_GONE", 410, Never, "The file is not kept any more.",
+        &["Upload the file again", "Ask the guest to send the file again"];
+    ContentErased = "CONTENT_ERASED", 409, Never, "What the message said is not kept any more.",
+        &["Write a new message"];
+    CursorExpired = "CURSOR_EXPIRED", 410, Never, "The events after this sequence are kept without their contents, as the property's retention says.",
+        &["Read the present state, such as conversations and guests, and go on after the sequence in oldest_after"];
     BatchState = "BATCH_STATE_CONFLICT", 409, Never, "The batch's present status does not allow that.",
         &["Read the batch's present status"];
     NotScheduled = "MESSAGE_NOT_SCHEDULED", 409, Never, "The message is on its way or has ended, so it cannot be cancelled.",

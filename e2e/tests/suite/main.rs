@@ -31,6 +31,7 @@ mod outages;
 mod outside;
 mod partners;
 mod people;
+mod privacy;
 mod races;
 mod seed_tour;
 mod services;

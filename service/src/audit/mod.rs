@@ -57,7 +57,6 @@ pub(crate) async fn record(
 
 /// Takes `before` and `after` away from a guest's entries, at most some hundred at a time. How many it were: call
 /// it until nothing is left. A guest who was merged into this one has entries of their own.
-#[expect(dead_code, reason = "the erasure of guests calls it, which comes next")]
 pub(crate) async fn forget(tx: &DatabaseTransaction, scope: Scope, guest: GuestId) -> Result<u64> {
     use audit_entry::Column;
     let told = Condition::any().add(Column::Before.is_not_null()).add(Column::After.is_not_null());

@@ -174,12 +174,14 @@ const SENT: &str = "\
     UPDATE messages SET status = {0}, wamid = v.wamid, sent_at = {1}, lease_token = NULL, lease_until = NULL, \
     failure = NULL \
     FROM v WHERE messages.id = v.mid AND messages.status || '' = 'sending' AND messages.attempt = v.n \
+    AND messages.erased_at IS NULL \
     RETURNING id, EXISTS (SELECT 1 FROM message_statuses s WHERE s.connection_id = messages.connection_id \
     AND s.wamid = messages.wamid AND s.message_id IS NULL) AS parked";
 
 const ENDED: &str = "\
     UPDATE attempts SET outcome = {0}, wamid = v.wamid, ended_at = {1} \
-    FROM v WHERE attempts.message_id = v.mid AND attempts.number = v.n AND attempts.outcome = 'calling'";
+    FROM v WHERE attempts.message_id = v.mid AND attempts.number = v.n AND attempts.outcome = 'calling' \
+    AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = v.mid AND m.erased_at IS NOT NULL)";
 
 /// The message as its event tells of it.
 fn as_sent(item: &Taken, accepted: &Accepted) -> message::Model {

@@ -284,7 +284,7 @@ async fn begin(tx: &DatabaseTransaction, now: DateTime<Utc>, row: &batch::Model)
     open(tx, row.id, lanes_of(row.messages_per_second)).await
 }
 
-/// Queues what failed. Not those who do not want it: they are never asked again. Nor those to whom the
+/// Queues what failed and can still be said. Not those who do not want it: they are never asked again. Nor those to whom the
 /// template went out instead, as a message of its own.
 async fn queue_failed(tx: &DatabaseTransaction, row: &batch::Model) -> Result<u64> {
     use message::Column;
@@ -300,6 +300,7 @@ async fn queue_failed(tx: &DatabaseTransaction, row: &batch::Model) -> Result<u6
         .col_expr(Column::Failure, Expr::value(None::<serde_json::Value>))
         .filter(Column::BatchId.eq(row.id))
         .filter(Column::Status.eq(MessageStatus::Failed))
+        .filter(Column::ErasedAt.is_null())
         .filter(Expr::cust(wanted))
         .filter(Expr::cust(instead))
         .exec(tx)

@@ -53,6 +53,9 @@ pub(crate) async fn hold_all(tx: &DatabaseTransaction, mut guests: Vec<(GuestId,
     guests.dedup();
     let mut present = Vec::with_capacity(guests.len());
     for (guest, property) in guests {
+        if guest::is_erased(tx, guest).await? {
+            continue;
+        }
         present.push(guest::lock(tx, property, guest).await?.id);
     }
     lock_conversations(tx, &present).await

@@ -9,11 +9,15 @@ use sea_orm::{DatabaseTransaction, EntityTrait};
 use super::{Said, hold, record};
 use crate::error::{Error, Result};
 use crate::event::Scope;
+use crate::guest;
 
 /// Holds the guest of a message that is not locked yet.
 pub(crate) async fn hold_guest_of(tx: &DatabaseTransaction, message: MessageId) -> Result<()> {
     let seen = message::Entity::find_by_id(message).one(tx).await?;
     let seen = seen.ok_or_else(|| Error::not_found("message"))?;
+    if guest::is_erased(tx, seen.guest_id).await? {
+        return Ok(());
+    }
     hold(tx, seen.property_id, seen.guest_id).await.map(|_| ())
 }
 
@@ -28,6 +32,9 @@ pub(crate) async fn note_refusal(
     row: &message::Model,
     at: Option<DateTime<Utc>>,
 ) -> Result<()> {
+    if guest::is_erased(tx, row.guest_id).await? {
+        return Ok(());
+    }
     let guest = hold(tx, row.property_id, row.guest_id).await?;
     let said = Said::of_marketing(ConsentState::OptedOut, ConsentSource::ProviderRefusal, at);
     record(tx, scope, guest, Said { message_id: Some(row.id), ..said }).await?;

@@ -1,5 +1,6 @@
 //! Who looks after a conversation.
 
+use bellhop_domain::audit::AuditAction;
 use bellhop_domain::event::EventType;
 use bellhop_domain::rights::Right;
 use bellhop_domain::{ConversationId, StaffId};
@@ -12,6 +13,7 @@ use serde_json::json;
 
 use super::{ConversationView, lock, show_one};
 use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::auth::{Caller, Who};
 use crate::error::{Error, Result, shorten};
 use crate::event::{self, Scope};
@@ -72,6 +74,9 @@ impl App {
         let row = row.update(&tx).await?;
         let scope = Scope { property: caller.property_id, at: self.now() };
         tell(&tx, scope, &row, (previous, Some(name(caller)))).await?;
+        let entry = Entry::of(AuditAction::ConversationAssigned, row.id).about(row.guest_id);
+        let entry = entry.changed(json!({"assignee": previous}), json!({"assignee": row.assignee}));
+        audit::record(&tx, scope, caller, entry).await?;
         let view = show_one(&tx, row).await?;
         tx.commit().await?;
         Ok(view)

@@ -120,6 +120,7 @@ impl App {
         let mut query = conversation::Entity::find()
             .filter(Column::PropertyId.eq(caller.property_id))
             .filter(Column::MergedInto.is_null())
+            .filter(Column::ErasedAt.is_null())
             // Nothing was said yet: its first message waits in a batch, or was never sent.
             .filter(Column::NextSeq.gt(1));
         if let Some(status) = filter.status {
@@ -285,6 +286,7 @@ async fn follow(
             .ok_or_else(|| Error::not_found("conversation"))?;
         match row.merged_into {
             Some(into) => id = into,
+            None if row.erased_at.is_some() => return Err(Error::not_found("conversation")),
             None => return Ok(row),
         }
     }

@@ -104,6 +104,8 @@ impl App {
         if from < 1 {
             return Err(Error::field("from_sequence", "must be 1 or more"));
         }
+        let property = subscription::find(self.db.reader(), caller, id).await?.property_id;
+        self.check_kept(property, from - 1).await?;
         let tx = self.db.begin().await?;
         let known = subscription::lock(&tx, caller, id).await?;
         // What comes after the cursor is delivered anyway.

@@ -1,7 +1,6 @@
 //! From the numbered log to deliveries, a few hundred at a time.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use bellhop_domain::delivery::DeliveryStatus;
 use bellhop_domain::{DeliveryId, PropertyId, SubscriptionId};
@@ -13,7 +12,6 @@ use sea_orm::{
 };
 
 use super::line::Item;
-use super::message::Message;
 use super::{Live, lock_in_order};
 use crate::app::App;
 use crate::db::real_now;
@@ -123,9 +121,7 @@ struct New {
 fn pair(events: &[event::Model], live: &[&Live], now: DateTime<Utc>) -> Vec<(SubscriptionId, New)> {
     let mut made = Vec::new();
     for row in events {
-        let mut message = None;
         for live in live.iter().filter(|live| live.events.contains(&row.event)) {
-            let message = message.get_or_insert_with(|| Arc::new(Message::of(row)));
             let conversation = row.data["conversation_id"].as_str().and_then(|id| id.parse().ok());
             let item = Item {
                 id: DeliveryId::new(),
@@ -135,7 +131,7 @@ fn pair(events: &[event::Model], live: &[&Live], now: DateTime<Utc>) -> Vec<(Sub
                 failures: 0,
                 due_at: now,
                 holds_until: None,
-                message: Arc::clone(message),
+                event: row.id,
             };
             made.push((live.id, New { row: row.clone(), item }));
         }

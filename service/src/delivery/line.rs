@@ -4,12 +4,9 @@
 //! line has room for some of what is pending; what does not fit is read from the rows again.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 
-use bellhop_domain::{ConversationId, DeliveryId};
+use bellhop_domain::{ConversationId, DeliveryId, EventId};
 use chrono::{DateTime, Utc};
-
-use super::message::Message;
 
 /// Deliveries of one subscription that are in memory.
 pub(super) const LINE_MAX: usize = 1000;
@@ -27,7 +24,8 @@ pub(super) struct Item {
     pub due_at: DateTime<Utc>,
     /// So long it holds back what comes after it.
     pub holds_until: Option<DateTime<Utc>>,
-    pub message: Arc<Message>,
+    /// Read for each attempt: what it says about a person may have been taken away since the last one.
+    pub event: EventId,
 }
 
 pub(super) struct Line {
@@ -179,9 +177,7 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use bellhop_domain::EventId;
     use chrono::TimeDelta;
-    use serde_json::json;
 
     use super::*;
 
@@ -190,7 +186,6 @@ mod tests {
     }
 
     fn item(number: i64, conversation: Option<ConversationId>) -> Item {
-        let message = Message::own(EventId::new(), "x", at(0), json!({}));
         Item {
             id: DeliveryId::new(),
             number,
@@ -199,7 +194,7 @@ mod tests {
             failures: 0,
             due_at: at(0),
             holds_until: None,
-            message: Arc::new(message),
+            event: EventId::new(),
         }
     }
 

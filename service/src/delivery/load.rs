@@ -1,19 +1,14 @@
 //! Pending deliveries, read from their rows: after a start, and when there are more than memory holds.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use bellhop_domain::{EventId, SubscriptionId};
-use bellhop_entity::{delivery, event, subscription};
+use bellhop_domain::SubscriptionId;
+use bellhop_entity::{delivery, subscription};
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::line::{Item, LINE_MAX};
-use super::message::Message;
 use crate::app::App;
 use crate::error::Result;
-use crate::rows::among;
 
 /// Of a backlog, read at a time.
 const PART: u64 = 200;
@@ -49,10 +44,10 @@ impl App {
         if rows.len() <= LINE_MAX {
             let newest = rows.iter().map(|row| row.number).max();
             let all_upto = Some(Ord::max(newest, cursor.flatten()).unwrap_or_default());
-            return Ok(Loaded { items: self.with_events(rows).await?, all_upto });
+            return Ok(Loaded { items: rows.into_iter().map(item).collect(), all_upto });
         }
         let rows = self.heads(id, ordered, now).await?;
-        Ok(Loaded { items: self.with_events(rows).await?, all_upto: None })
+        Ok(Loaded { items: rows.into_iter().map(item).collect(), all_upto: None })
     }
 
     /// Some that are due; of a conversation the first, unless that one's hold is over.
@@ -73,31 +68,18 @@ impl App {
         let query = query.order_by_asc(Column::DueAt).order_by_asc(Column::Number).limit(PART);
         Ok(query.all(self.db.reader()).await?)
     }
+}
 
-    async fn with_events(&self, rows: Vec<delivery::Model>) -> Result<Vec<Item>> {
-        let mut messages: HashMap<EventId, Arc<Message>> = HashMap::new();
-        for part in rows.chunks(PART as usize) {
-            let ids = part.iter().map(|row| row.event_id);
-            let events = event::Entity::find()
-                .filter(among(self.db.reader(), event::Column::Id, ids))
-                .all(self.db.reader())
-                .await?;
-            messages.extend(events.iter().map(|event| (event.id, Arc::new(Message::of(event)))));
-        }
-        let item = |row: delivery::Model| {
-            let message = Arc::clone(messages.get(&row.event_id)?);
-            Some(Item {
-                id: row.id,
-                number: row.number,
-                conversation: row.conversation_id,
-                attempts: row.attempts,
-                failures: row.failures,
-                due_at: row.due_at,
-                holds_until: row.holds_until,
-                message,
-            })
-        };
-        Ok(rows.into_iter().filter_map(item).collect())
+fn item(row: delivery::Model) -> Item {
+    Item {
+        id: row.id,
+        number: row.number,
+        conversation: row.conversation_id,
+        attempts: row.attempts,
+        failures: row.failures,
+        due_at: row.due_at,
+        holds_until: row.holds_until,
+        event: row.event_id,
     }
 }
 

@@ -7,26 +7,20 @@ use bellhop_domain::{EventId, PropertyId};
 use bellhop_entity::event;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::db::real_now;
+use crate::error::{Error, Result};
 use crate::event::rfc3339;
 
 /// An event, ready to be signed.
 pub(crate) struct Message {
     /// The `webhook-id`.
     pub id: EventId,
-    body: Said,
-}
-
-/// What its body says.
-enum Said {
-    /// The same at any time.
-    Always(Bytes),
-    /// Where a file can be fetched, which changes: made for each attempt.
-    AtTheTime(Box<event::Model>),
+    body: Bytes,
 }
 
 /// The guides' `event` and `data`, and what else an event has.
@@ -47,29 +41,26 @@ impl Message {
     pub fn own(id: EventId, event: &str, at: DateTime<Utc>, data: Value) -> Self {
         let body =
             Body { id, event, created_at: rfc3339(at), sequence: None, property_id: None, data: &data };
-        Self { id, body: Said::Always(text(&body)) }
-    }
-
-    pub fn of(row: &event::Model) -> Self {
-        let body = if row.event == EventType::MediaReceived {
-            Said::AtTheTime(Box::new(row.clone()))
-        } else {
-            Said::Always(body_of(row, &row.data))
-        };
-        Self { id: row.id, body }
+        Self { id, body: text(&body) }
     }
 }
 
-fn body_of(row: &event::Model, data: &Value) -> Bytes {
-    let body = Body {
-        id: row.id,
-        event: EventType::as_str(row.event),
-        created_at: rfc3339(row.created_at),
-        sequence: row.number,
-        property_id: Some(row.property_id),
-        data,
-    };
-    text(&body)
+impl App {
+    /// The event as its row has it now, with addresses of files that are good from now on.
+    pub(super) async fn message_of(&self, id: EventId) -> Result<Message> {
+        let row = event::Entity::find().filter(event::Column::Id.eq(id)).one(self.db.reader()).await?;
+        let row = row.ok_or_else(|| Error::not_found("event"))?;
+        let data = self.told_now(row.property_id, row.event, row.data);
+        let body = Body {
+            id: row.id,
+            event: EventType::as_str(row.event),
+            created_at: rfc3339(row.created_at),
+            sequence: row.number,
+            property_id: Some(row.property_id),
+            data: &data,
+        };
+        Ok(Message { id: row.id, body: text(&body) })
+    }
 }
 
 fn text(body: &Body) -> Bytes {
@@ -77,30 +68,21 @@ fn text(body: &Body) -> Bytes {
     serde_json::to_vec(body).unwrap_or_default().into()
 }
 
-impl App {
-    /// The request, and its `webhook-timestamp`.
-    pub(crate) fn signed<'a>(
-        &self,
-        url: &str,
-        secrets: impl IntoIterator<Item = &'a SigningSecret>,
-        message: &Message,
-    ) -> (WebhookRequest, i64) {
-        let id = message.id.to_string();
-        let body = match &message.body {
-            Said::Always(body) => body.clone(),
-            Said::AtTheTime(row) => {
-                body_of(row, &self.told_now(row.property_id, row.event, row.data.clone()))
-            }
-        };
-        let timestamp = real_now().timestamp();
-        let signature = signatures(secrets, &id, timestamp, &body);
-        let headers = vec![
-            ("webhook-id", id),
-            ("webhook-timestamp", timestamp.to_string()),
-            ("webhook-signature", signature),
-        ];
-        (WebhookRequest { url: url.to_owned(), headers, body: WebhookBody::Json(body) }, timestamp)
-    }
+/// The request, and its `webhook-timestamp`.
+pub(crate) fn signed<'a>(
+    url: &str,
+    secrets: impl IntoIterator<Item = &'a SigningSecret>,
+    message: &Message,
+) -> (WebhookRequest, i64) {
+    let (id, body) = (message.id.to_string(), message.body.clone());
+    let timestamp = real_now().timestamp();
+    let signature = signatures(secrets, &id, timestamp, &body);
+    let headers = vec![
+        ("webhook-id", id),
+        ("webhook-timestamp", timestamp.to_string()),
+        ("webhook-signature", signature),
+    ];
+    (WebhookRequest { url: url.to_owned(), headers, body: WebhookBody::Json(body) }, timestamp)
 }
 
 /// What the log of attempts shows of a request. A signature's beginning is enough to compare it by.

@@ -34,7 +34,7 @@ use crate::error::Result;
 use crate::gather::Gather;
 use crate::subscription::{events_of, retry_config};
 
-pub(crate) use message::Message;
+pub(crate) use message::{Message, signed};
 
 pub use again::Again;
 pub use list::{AttemptView, DeliveryDetail, DeliveryFilter, DeliveryView};

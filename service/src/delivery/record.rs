@@ -202,9 +202,13 @@ const DELIVERIES: &str = "\
     holds_until = v.holds, ended_at = v.ended, last_status = v.code, last_error = v.error \
     FROM v WHERE deliveries.id = v.did AND deliveries.status = 'pending'";
 
+/// What a receiver answered may quote what it was told, which was erased since.
 const ATTEMPTS: &str = "\
-    INSERT INTO delivery_attempts (delivery_id, number, url, timestamp, status, error, answer, took_ms, request, created_at) \
-    SELECT did, n, url, ts, code, error, answer, took, req, {0} FROM v WHERE true \
+    INSERT INTO delivery_attempts \
+    (delivery_id, number, url, timestamp, status, error, answer, took_ms, request, created_at) \
+    SELECT did, n, url, ts, code, error, CASE WHEN answer <> '' AND EXISTS (SELECT 1 FROM deliveries d \
+        JOIN events e ON e.id = d.event_id WHERE d.id = v.did AND e.erased_at IS NOT NULL) \
+        THEN '' ELSE answer END, took, req, {0} FROM v WHERE true \
     ON CONFLICT (delivery_id, number) DO NOTHING";
 
 /// Where nothing changes, and that was said a moment ago, nothing is written.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Live;
 use super::line::{Item, LINE_MAX, Line};
-use super::message::logged;
+use super::message::{logged, signed};
 use super::numbers;
 use super::record::{Next, Outcome};
 use crate::app::App;
@@ -222,7 +222,14 @@ impl App {
     async fn attempt(&self, live: &Live, item: Item) -> Ended {
         // Never closed.
         let _place = self.deliveries.room.acquire().await;
-        let (request, timestamp) = self.signed(&live.url, &live.secrets, &item.message);
+        let message = match in_time(self.message_of(item.event)).await {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::warn!(subscription = %live.id, %error, "an event was not read; its delivery waits");
+                return Ended { item, next: None };
+            }
+        };
+        let (request, timestamp) = signed(&live.url, &live.secrets, &message);
         let sent = logged(&request);
         failpoint::here("delivery_before_call");
         let began = Instant::now();

@@ -23,7 +23,7 @@ pub(crate) use attempt::outbound;
 pub(crate) use claim::Claim;
 pub(crate) use fallback::{fallback_of, put_instead};
 pub(crate) use record::{find_attempt, flag_double, proven_attempts, settle_attempt};
-pub(crate) use settle::{Change, event_of, settle, step, tell};
+pub(crate) use settle::{Change, event_of, kept_failure, kept_wamid, settle, step, tell};
 
 /// What became of a claimed message in this pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::{Change, Pass, fallback_of, put_instead, settle, tell};
+use super::{Change, Pass, fallback_of, kept_failure, kept_wamid, put_instead, settle, tell};
 use crate::app::App;
 use crate::batch::{self, RetryPolicy};
 use crate::consent;
@@ -43,7 +43,8 @@ impl App {
             row
         } else {
             let (outcome, wamid, error) = facts(answer);
-            settle_attempt(&tx, known, outcome, (wamid, error)).await?;
+            let wamid = wamid.map(|wamid| kept_wamid(&row, wamid));
+            settle_attempt(&tx, known, outcome, (wamid.as_deref(), kept_failure(&row, error))).await?;
             record(&tx, scope, (row, attempt), answer).await?
         };
         if stopped {

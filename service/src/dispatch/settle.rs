@@ -1,6 +1,7 @@
 //! How a message changes its state, by the one table of moves.
 
 use bellhop_domain::MessageStatus;
+use bellhop_domain::error_table::OwnReason;
 use bellhop_domain::event::EventType;
 use bellhop_domain::pricing::Pricing;
 use bellhop_domain::provider_error::ProviderError;
@@ -18,6 +19,7 @@ use crate::connection::vouched_ms;
 use crate::db::real_now;
 use crate::error::Result;
 use crate::event::{self, Scope};
+use crate::privacy::{bare_failure, hidden};
 
 /// A move that somebody has evidence for.
 #[derive(Debug)]
@@ -53,6 +55,36 @@ pub(crate) async fn settle(
     row: message::Model,
     change: Change,
 ) -> Result<message::Model> {
+    let row = settle_once(tx, scope, row, change).await?;
+    match row.status {
+        // There is nothing left that could be sent again, and nobody who could decide.
+        MessageStatus::Queued if row.erased_at.is_some() => {
+            settle_once(tx, scope, row, Change::to(MessageStatus::Cancelled, Evidence::Dispatch)).await
+        }
+        MessageStatus::InDoubt if row.erased_at.is_some() => {
+            let given_up = Change::failed(ProviderError::own(OwnReason::GivenUp), Evidence::Decision);
+            settle_once(tx, scope, row, given_up).await
+        }
+        MessageStatus::Scheduled
+        | MessageStatus::Queued
+        | MessageStatus::Sending
+        | MessageStatus::Sent
+        | MessageStatus::Delivered
+        | MessageStatus::Read
+        | MessageStatus::Failed
+        | MessageStatus::InDoubt
+        | MessageStatus::Expired
+        | MessageStatus::Cancelled
+        | MessageStatus::Received => Ok(row),
+    }
+}
+
+async fn settle_once(
+    tx: &DatabaseTransaction,
+    scope: Scope,
+    row: message::Model,
+    change: Change,
+) -> Result<message::Model> {
     let (mut new, moved) = step(scope, &row, &change)?;
     if moved {
         move_to(tx, &mut new, &row, &change).await?;
@@ -79,7 +111,7 @@ pub(crate) fn step(
     let mut new = row.clone().into_active_model();
     stamp(&mut new, row, change, scope, moved);
     if row.wamid.is_none() && change.wamid.is_some() {
-        new.wamid = Set(change.wamid.clone());
+        new.wamid = Set(change.wamid.as_deref().map(|wamid| kept_wamid(row, wamid)));
     }
     // Said with several statuses, and the same each time.
     if row.pricing.is_none() && change.pricing.is_some() {
@@ -89,7 +121,8 @@ pub(crate) fn step(
         new.status = Set(change.to);
         new.lease_token = Set(None);
         new.lease_until = Set(None);
-        new.failure = Set(change.failure.as_ref().and_then(|failure| serde_json::to_value(failure).ok()));
+        let failure = change.failure.as_ref().and_then(|failure| serde_json::to_value(failure).ok());
+        new.failure = Set(kept_failure(row, failure));
         new.in_doubt_since = Set(None);
         new.in_doubt_mark_ms = Set(None);
         if change.to != MessageStatus::Failed && row.failed_at.is_some() {
@@ -97,6 +130,16 @@ pub(crate) fn step(
         }
     }
     Ok((new, moved))
+}
+
+/// What of a wamid may stand in a message's rows.
+pub(crate) fn kept_wamid(row: &message::Model, wamid: &str) -> String {
+    if row.erased_at.is_some() { hidden(wamid) } else { wamid.to_owned() }
+}
+
+/// What of a refusal may stand in a message's rows.
+pub(crate) fn kept_failure(row: &message::Model, failure: Option<Value>) -> Option<Value> {
+    if row.erased_at.is_some() { bare_failure(failure) } else { failure }
 }
 
 fn stamp(new: &mut message::ActiveModel, row: &message::Model, change: &Change, scope: Scope, moved: bool) {

@@ -93,5 +93,6 @@ fn row(id: EventId, scope: Scope, event: EventType, data: Value) -> event::Activ
         data: Set(data),
         created_at: Set(scope.at),
         number: Set(None),
+        erased_at: Set(None),
     }
 }

@@ -147,7 +147,8 @@ async fn hold(tx: &DatabaseTransaction, property: PropertyId) -> Result<i64> {
     if let Some(log) = locked().await? {
         return Ok(log.last_number);
     }
-    let first = event_log::ActiveModel { property_id: Set(property), last_number: Set(0) };
+    let first =
+        event_log::ActiveModel { property_id: Set(property), last_number: Set(0), overwritten_to: Set(0) };
     event_log::Entity::insert(first)
         .on_conflict(OnConflict::column(event_log::Column::PropertyId).do_nothing().to_owned())
         .exec_without_returning(tx)

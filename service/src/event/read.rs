@@ -82,17 +82,23 @@ impl EventFilter {
 }
 
 impl App {
-    /// The events after a number, 0 being before the first.
+    /// The events after a number, 0 being before the first; without one, the first whose contents are kept.
     pub async fn events(
         &self,
         caller: &Caller,
         mut filter: EventFilter,
-        (after, page): (i64, PageRequest),
+        (after, page): (Option<i64>, PageRequest),
     ) -> Result<EventPage> {
         caller.require(Right::ReadEvents)?;
         let property = caller.property_id;
         self.find_conversation(property, &mut filter).await?;
-        self.check_cursor(property, after).await?;
+        let after = match after {
+            Some(after) => {
+                self.check_cursor(property, after).await?;
+                after
+            }
+            None => self.log_of(property).await?.1,
+        };
         self.events_after(property, &filter, (after, page.limit())).await
     }
 
@@ -110,16 +116,27 @@ impl App {
 
     /// The number of the property's latest event; 0 when it has none.
     pub(crate) async fn last_event(&self, property: PropertyId) -> Result<i64> {
-        let log = event_log::Entity::find_by_id(property).one(self.db.reader()).await?;
-        Ok(log.map_or(0, |log| log.last_number))
+        Ok(self.log_of(property).await?.0)
     }
 
-    /// Refuses a number that was never given. An empty answer would be worse: whoever holds one, because a
+    /// The number of the latest event, and that up to which retention has taken contents away.
+    async fn log_of(&self, property: PropertyId) -> Result<(i64, i64)> {
+        let log = event_log::Entity::find_by_id(property).one(self.db.reader()).await?;
+        Ok(log.map_or((0, 0), |log| (log.last_number, log.overwritten_to)))
+    }
+
+    /// Refuses a number behind which contents are not kept any more: whoever goes on from it would take what is
+    /// empty for what was said. And one that was never given. An empty answer would be worse: whoever holds one, because a
     /// backup was restored or a test system was mistaken for this, would wait for it and miss all until then.
     pub(crate) async fn check_cursor(&self, property: PropertyId, after: i64) -> Result<()> {
-        let last = self.last_event(property).await?;
-        if (0..=last).contains(&after) {
+        let (last, overwritten_to) = self.log_of(property).await?;
+        if (overwritten_to..=last).contains(&after) {
             return Ok(());
+        }
+        if (0..overwritten_to).contains(&after) {
+            let problem = Problem::CursorExpired;
+            let details = json!({"oldest_after": overwritten_to, "latest_sequence": last});
+            return Err(Error::with(problem, problem.row().meaning, details));
         }
         let message = format!(
             "after must be the sequence of an event of this property, 0 to {last}. Begin again after one of these."
@@ -129,6 +146,12 @@ impl App {
             message,
             json!({"field": "after", "latest_sequence": last}),
         ))
+    }
+
+    /// Refuses a number behind which contents are not kept any more.
+    pub(crate) async fn check_kept(&self, property: PropertyId, after: i64) -> Result<()> {
+        let (last, _) = self.log_of(property).await?;
+        self.check_cursor(property, Ord::min(after, last)).await
     }
 
     /// As [`events`](Self::events), for readers within Bellhop.

@@ -164,6 +164,7 @@ async fn lock_present(
         .filter(guest::Column::PropertyId.eq(property))
         .filter(among(tx, guest::Column::Id, news.iter().map(|learned| learned.guest)))
         .filter(guest::Column::MergedInto.is_null())
+        .filter(guest::Column::ErasedAt.is_null())
         .order_by_asc(guest::Column::Id)
         .lock(LockType::NoKeyUpdate)
         .into_tuple()

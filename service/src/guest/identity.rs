@@ -297,6 +297,9 @@ pub(crate) async fn attach(
     guest: GuestId,
     sender: &Sender,
 ) -> Result<()> {
+    if super::is_erased(tx, guest).await? {
+        return Ok(());
+    }
     let sender = &mut moved::without_left(tx, guest, sender, None).await?;
     let mut facts = Facts::find(tx, scope, sender, scope.at).await?;
     if let Some(holder) = facts.by_number().filter(|holder| *holder != guest)

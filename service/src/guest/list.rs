@@ -50,6 +50,7 @@ impl App {
         let rows = guest::Entity::find()
             .filter(Column::PropertyId.eq(caller.property_id))
             .filter(Column::MergedInto.is_null())
+            .filter(Column::ErasedAt.is_null())
             .apply_if(holder, |query, id| query.filter(Column::Id.eq(id)))
             .apply_if(filter.room, |query, room| query.filter(Column::Room.eq(room)))
             .apply_if(filter.tier, |query, tier| query.filter(Column::Tier.eq(tier)))

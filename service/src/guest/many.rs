@@ -151,6 +151,7 @@ pub(crate) async fn lock(
         .columns([guest::Column::Id, guest::Column::MergedInto])
         .filter(guest::Column::PropertyId.eq(scope.property))
         .filter(among(tx, guest::Column::Id, ids))
+        .filter(guest::Column::ErasedAt.is_null())
         .order_by_asc(guest::Column::Id)
         .lock(LockType::NoKeyUpdate)
         .into_tuple()

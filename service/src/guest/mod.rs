@@ -115,7 +115,13 @@ pub(crate) fn parse_phone(home: Option<Country>, field: &str, text: &str) -> Res
     })
 }
 
-/// A guest of the property; one that was joined into another is that other.
+/// Whether nothing is known of a guest any more. What still comes of them changes nothing.
+pub(crate) async fn is_erased(db: &impl ConnectionTrait, id: GuestId) -> Result<bool> {
+    let erased = guest::Entity::find_by_id(id).filter(guest::Column::ErasedAt.is_not_null());
+    Ok(erased.one(db).await?.is_some())
+}
+
+/// A guest of the property; one that was joined into another is that other. An erased one is not there.
 pub(crate) async fn find(
     db: &impl ConnectionTrait,
     property: PropertyId,
@@ -151,6 +157,7 @@ async fn follow(
             .ok_or_else(|| Error::not_found("guest"))?;
         match row.merged_into {
             Some(into) => id = into,
+            None if row.erased_at.is_some() => return Err(Error::not_found("guest")),
             None => return Ok(row),
         }
     }

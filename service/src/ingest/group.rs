@@ -30,6 +30,7 @@ use crate::event::{self, Scope};
 use crate::failpoint;
 use crate::gather::{Asked, Gather};
 use crate::numbers;
+use crate::privacy::{blank_changes, forget_statuses};
 use crate::rows::{Rows, among};
 
 /// Gathers them: each webhook is answered when its group is committed.
@@ -161,11 +162,25 @@ impl App {
                 None => status::apply(&tx, scope, connection, update, &mut after).await?,
             }
         }
+        forget_erased(&tx, &fresh).await?;
         failpoint::here("webhook_before_commit");
         tx.commit().await?;
         failpoint::here("webhook_applied");
         Ok(after)
     }
+}
+
+/// Nothing is kept of what is told of erased messages, but that it was told.
+async fn forget_erased(tx: &DatabaseTransaction, changes: &[&StatusChange]) -> Result<()> {
+    let told = |change: &StatusChange| -> Vec<MessageId> {
+        change.news().filter_map(|news| news.update.attempt).map(|attempt| attempt.message).collect()
+    };
+    let erased = forget_statuses(tx, changes.iter().flat_map(|change| told(change))).await?;
+    if erased.is_empty() {
+        return Ok(());
+    }
+    let of_erased = changes.iter().filter(|change| told(change).iter().any(|id| erased.contains(id)));
+    blank_changes(tx, of_erased.map(|change| change.digest.clone())).await
 }
 
 impl StatusChange {

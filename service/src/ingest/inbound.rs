@@ -21,6 +21,7 @@ use crate::error::Result;
 use crate::event::{self, Scope};
 use crate::guest::{self, identity};
 use crate::media;
+use crate::privacy::{self, Known};
 
 /// Stores a message once; makes guest and conversation as needed and opens the window. One that `stops`
 /// marketing does so in the same commit.
@@ -31,6 +32,12 @@ pub(super) async fn apply(
     (mut inbound, stops): (InboundMessage, bool),
     after: &mut AfterCommit,
 ) -> Result<()> {
+    // Before anything is learned of its sender: a repeat may come when they are erased, and nobody is to be made of it.
+    let known = privacy::known(tx, connection.id, &inbound.wamid).await?;
+    after.erased |= known == Known::Erased;
+    if known != Known::No {
+        return Ok(());
+    }
     let guest = sender(tx, scope, &inbound, stops).await?;
     let mut conversation = lock_or_create(tx, scope, connection.id, guest).await?;
     analytics::tapped(tx, scope, connection.id, &inbound).await?;
@@ -57,7 +64,7 @@ pub(super) async fn apply(
         .exec_without_returning(tx)
         .await?;
     if stored == 0 {
-        // It is there already: the provider repeats itself.
+        // It came twice in the same moment.
         return Ok(());
     }
     revision::apply_waiting(tx, connection.id, &wamid).await?;

@@ -12,7 +12,7 @@ use bellhop_domain::inbound::{Change, Item, Sender, StatusUpdate, Unreadable};
 use bellhop_domain::ports::CipherError;
 use bellhop_domain::problem::Problem;
 use bellhop_domain::webhook::{BadSignature, ChangeOutcome, VerifiedWebhook};
-use bellhop_domain::{ConnectionId, ConversationId, GuestId, PropertyId, WebhookChangeId};
+use bellhop_domain::{ConnectionId, ConversationId, GuestId, MessageId, PropertyId, WebhookChangeId};
 use bellhop_entity::webhook_change;
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
@@ -28,6 +28,7 @@ use crate::event::Scope;
 use crate::failpoint;
 use crate::guest::{self, Learned};
 use crate::numbers;
+use crate::privacy::{self, Known};
 use crate::template;
 
 pub(crate) use group::Statuses;
@@ -47,6 +48,8 @@ struct AfterCommit {
     sync_templates: bool,
     /// Whether guests' files are to be fetched.
     fetch: bool,
+    /// Whether it told of something that was erased: then nothing is kept of what it said.
+    erased: bool,
 }
 
 impl AfterCommit {
@@ -136,7 +139,7 @@ impl App {
             connection_id: Set(Some(connection.id)),
             outcome: Set(outcome),
             error: Set(Some(error).filter(|error| !error.is_empty())),
-            ..kept(change.field, digest, change.raw, scope.at)
+            ..kept(change.field, digest.clone(), change.raw, scope.at)
         };
         // Before the transaction, which has the one connection that it may use.
         let of_templates = items.iter().any(|item| matches!(item, Item::Template(_)));
@@ -148,7 +151,12 @@ impl App {
         if !unreadable.is_empty() {
             tracing::warn!(connection = %connection.id, items = unreadable.len(), "webhook items kept unread");
         }
-        let after = self.apply_items(&tx, (connection, scope), items, (&numbers, time)).await?;
+        let told: Vec<_> = items.iter().filter_map(message_of).collect();
+        let mut after = self.apply_items(&tx, (connection, scope), items, (&numbers, time)).await?;
+        after.erased |= !privacy::forget_statuses(&tx, told).await?.is_empty();
+        if after.erased {
+            privacy::blank_changes(&tx, [digest]).await?;
+        }
         failpoint::here("webhook_before_commit");
         tx.commit().await?;
         failpoint::here("webhook_applied");
@@ -178,7 +186,8 @@ impl App {
                     inbound::apply(tx, scope, connection, (*message, stops), &mut after).await?;
                 }
                 Item::Revision(revision) => {
-                    revision::apply(tx, scope, connection.id, revision).await?;
+                    after.erased |=
+                        revision::apply(tx, scope, connection.id, revision).await? == Known::Erased;
                 }
                 Item::Status(update) => {
                     numbers::webhook_lag(update.timestamp, scope.at);
@@ -331,6 +340,14 @@ async fn hold_senders(tx: &DatabaseTransaction, scope: Scope, items: &mut [Item]
         guest::lock_all(tx, scope, &senders).await?;
     }
     Ok(())
+}
+
+/// Our message that a status tells of.
+fn message_of(item: &Item) -> Option<MessageId> {
+    match item {
+        Item::Status(update) => update.attempt.map(|attempt| attempt.message),
+        Item::Message(_) | Item::Revision(_) | Item::Template(_) | Item::Preference(_) | Item::Kept => None,
+    }
 }
 
 fn split(items: Vec<std::result::Result<Item, Unreadable>>) -> (Vec<Item>, Vec<Unreadable>) {

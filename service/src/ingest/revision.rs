@@ -22,6 +22,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::error::Result;
 use crate::event::{self, Scope};
+use crate::privacy::{self, Known};
 
 /// How long it is looked for: far longer than a transaction takes.
 const LATE: TimeDelta = TimeDelta::minutes(5);
@@ -29,13 +30,17 @@ const LATE: TimeDelta = TimeDelta::minutes(5);
 /// Taken in one round.
 const CHUNK: u64 = 100;
 
-/// Keeps a change, once, and applies it if the message is there.
+/// Keeps a change, once, and applies it if the message is there. One of an erased message is not kept.
 pub(super) async fn apply(
     tx: &DatabaseTransaction,
     scope: Scope,
     connection: ConnectionId,
     revision: Revision,
-) -> Result<()> {
+) -> Result<Known> {
+    let known = privacy::known(tx, connection, &revision.original).await?;
+    if known == Known::Erased {
+        return Ok(known);
+    }
     let (kind, content) = match revision.change {
         RevisionChange::Edit(content) => (RevisionKind::Edit, Some(*content)),
         RevisionChange::Revoke => (RevisionKind::Revoke, None),
@@ -55,10 +60,11 @@ pub(super) async fn apply(
         .exec_without_returning(tx)
         .await?;
     if kept == 0 {
-        return Ok(());
+        return Ok(known);
     }
-    let Some(row) = work_out(tx, connection, &revision.original).await? else { return Ok(()) };
-    event::record(tx, scope, event_of(kind), event_data(&row)).await
+    let Some(row) = work_out(tx, connection, &revision.original).await? else { return Ok(known) };
+    event::record(tx, scope, event_of(kind), event_data(&row)).await?;
+    Ok(known)
 }
 
 /// Applies what came before its message, which has just been stored.
@@ -146,6 +152,8 @@ async fn work_out(
         .filter(message::Column::ConnectionId.eq(connection))
         .filter(message::Column::Wamid.eq(wamid))
         .filter(message::Column::Direction.eq(Direction::Inbound))
+        // What was taken away does not come back.
+        .filter(message::Column::ErasedAt.is_null())
         .lock_exclusive()
         .one(tx)
         .await?;

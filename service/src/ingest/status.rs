@@ -15,10 +15,12 @@ use crate::connection::OpenConnection;
 use crate::consent;
 use crate::db::real_now;
 use crate::dispatch::{
-    Change, fallback_of, find_attempt, flag_double, proven_attempts, settle, settle_attempt,
+    Change, fallback_of, find_attempt, flag_double, kept_failure, kept_wamid, proven_attempts, settle,
+    settle_attempt,
 };
 use crate::error::Result;
 use crate::event::Scope;
+use crate::guest;
 use crate::send::insert_scheduled;
 
 /// Applies a status once, to the message that it echoes or whose wamid it has.
@@ -228,7 +230,8 @@ async fn apply_to(
     let delivered = matches!(row.status, MessageStatus::Delivered | MessageStatus::Read);
     if !(failed && delivered) {
         let error = update.error.as_ref().and_then(|error| serde_json::to_value(error).ok());
-        settle_attempt(tx, known, outcome, (Some(&update.wamid), error)).await?;
+        let (wamid, error) = (kept_wamid(&row, &update.wamid), kept_failure(&row, error));
+        settle_attempt(tx, known, outcome, (Some(&wamid), error)).await?;
     }
     // A failure counts only for the latest attempt, only if no other one arrived, and not for a
     // message that was queued again in the meantime.
@@ -248,6 +251,9 @@ async fn apply_to(
 /// A message that the provider took and dropped, because the guest's window had closed, stays what it is: its
 /// template goes out as a message of its own, in a moment.
 async fn send_instead(tx: &DatabaseTransaction, scope: Scope, dropped: &message::Model) -> Result<()> {
+    if dropped.erased_at.is_some() || guest::is_erased(tx, dropped.guest_id).await? {
+        return Ok(());
+    }
     if let Some(content) = fallback_of(tx, dropped).await? {
         insert_scheduled(tx, scope, dropped, content).await?;
     }

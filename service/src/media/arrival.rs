@@ -113,7 +113,12 @@ impl App {
     /// Why a file cannot be read.
     pub(super) async fn why_not_there(&self, property: PropertyId, id: MediaId) -> Result<Error> {
         let Some(fetch) = fetch_of(self.db.reader(), property, id).await? else {
-            return Ok(Error::not_found("file"));
+            let removed = media::Entity::find_by_id(id)
+                .filter(media::Column::PropertyId.eq(property))
+                .filter(media::Column::RemovedAt.is_not_null())
+                .one(self.db.reader())
+                .await?;
+            return Ok(removed.map_or_else(|| Error::not_found("file"), |_| Error::of(Problem::MediaGone)));
         };
         let problem = match fetch.status {
             ArrivalStatus::Failed => Problem::MediaFetchFailed,
@@ -130,6 +135,9 @@ impl App {
 async fn arrival(db: &impl ConnectionTrait, property: PropertyId, id: MediaId) -> Result<ArrivalView> {
     let file = media::Entity::find_by_id(id).filter(media::Column::PropertyId.eq(property)).one(db).await?;
     let fetch = fetch_of(db, property, id).await?;
+    if file.as_ref().is_some_and(|file| file.removed_at.is_some()) {
+        return Err(Error::of(Problem::MediaGone));
+    }
     let file = file.filter(|file| file.sha256.is_some() || fetch.is_some());
     let file = file.ok_or_else(|| Error::not_found("file"))?;
     let pending = fetch.as_ref().filter(|fetch| fetch.status == ArrivalStatus::Pending);

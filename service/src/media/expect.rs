@@ -25,6 +25,7 @@ pub(crate) async fn expect(
 ) -> Result<bool> {
     let Some(file) = file else { return Ok(false) };
     let row = media::ActiveModel {
+        removed_at: Set(None),
         id: Set(file.media_id),
         property_id: Set(scope.property),
         kind: Set(file.kind),

@@ -66,7 +66,7 @@ fn storage_key(property: PropertyId, id: MediaId) -> String {
     format!("{}/{}", property.uuid(), id.uuid())
 }
 
-/// A file that is in whole.
+/// A file that is in whole, and still kept.
 pub(crate) async fn find(
     db: &impl ConnectionTrait,
     property: PropertyId,
@@ -75,6 +75,7 @@ pub(crate) async fn find(
     Ok(media::Entity::find_by_id(id)
         .filter(media::Column::PropertyId.eq(property))
         .filter(media::Column::Sha256.is_not_null())
+        .filter(media::Column::RemovedAt.is_null())
         .one(db)
         .await?)
 }

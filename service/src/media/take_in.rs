@@ -90,6 +90,7 @@ impl App {
 
     async fn begin_media(&self, caller: &Caller, id: MediaId, key: Option<IdempotencyKey>) -> Result<()> {
         let row = media::ActiveModel {
+            removed_at: Set(None),
             id: Set(id),
             property_id: Set(caller.property_id),
             // Kind and type are known at the end only; nobody reads them before.
@@ -196,6 +197,7 @@ impl Incoming {
 
     async fn complete(&self, kind: MediaKind, file: Received) -> Result<media::Model> {
         let row = media::Model {
+            removed_at: None,
             id: self.id,
             property_id: self.caller.property_id,
             kind,

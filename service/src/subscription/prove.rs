@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::auth::{Caller, random_token};
-use crate::delivery::Message;
+use crate::delivery::{Message, signed};
 use crate::error::{Error, Result, cut};
 
 /// What is to be proven.
@@ -58,7 +58,7 @@ impl App {
     async fn ask_by_post(&self, claim: &Claim<'_>, challenge: &Secret) -> Result<Verification> {
         let data = json!({"verify_token": claim.verify_token.expose(), "challenge": challenge.expose()});
         let message = Message::own(EventId::new(), "webhook_verification", self.now(), data);
-        let (request, _) = self.signed(claim.url, [claim.secret], &message);
+        let (request, _) = signed(claim.url, [claim.secret], &message);
         match self.ports.webhooks.send(request).await {
             Ok(Reply { status: 200..=299, .. }) => Ok(Verification::Weak),
             Ok(reply) => Err(unproven(&format!("the signed POST was answered with {}", reply.status))),

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::find;
 use crate::app::App;
 use crate::auth::Caller;
-use crate::delivery::Message;
+use crate::delivery::{Message, signed};
 use crate::error::{Error, Result};
 
 /// A test event that was taken.
@@ -30,7 +30,7 @@ impl App {
         let secrets = self.signing_secrets(&row)?;
         let event = EventId::new();
         let message = Message::own(event, "webhook_test", self.now(), json!({"subscription_id": id}));
-        let (request, _) = self.signed(&row.url, &secrets, &message);
+        let (request, _) = signed(&row.url, &secrets, &message);
         let began = Instant::now();
         let answer = self.ports.webhooks.send(request).await;
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

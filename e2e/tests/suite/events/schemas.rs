@@ -175,6 +175,7 @@ async fn people_and_conversations(hotel: &Hotel, conversation: &str) {
         let body = json!({"kind": "marketing", "state": state});
         hotel.staff.ask(Method::PUT, &format!("/guests/{guest}/consent"), Some(&body), &[]).await.expect(200);
     }
+    a_guest_is_erased(hotel).await;
     let resolution =
         json!({"resolution_notes": "done", "satisfaction_rating": 5, "follow_up_required": false});
     let path = format!("/conversations/{conversation}/resolve");
@@ -188,6 +189,13 @@ async fn people_and_conversations(hotel: &Hotel, conversation: &str) {
         let body = json!({"staff_member_id": to});
         hotel.staff.ask(Method::PUT, &path, Some(&body), &[]).await.expect(200);
     }
+}
+
+async fn a_guest_is_erased(hotel: &Hotel) {
+    hotel.staff.text("+14155559999", "Welcome").await.expect(202);
+    let found = hotel.staff.get("/guests?phone=%2B14155559999").await.expect(200);
+    let path = format!("/guests/{}/erase", text(&found["data"][0], "guest_id"));
+    hotel.admin.post(&path, &json!({})).await.expect(202);
 }
 
 async fn batches(hotel: &Hotel) {
