@@ -192,7 +192,7 @@ async fn people_and_conversations(hotel: &Hotel, conversation: &str) {
 }
 
 async fn a_guest_is_erased(hotel: &Hotel) {
-    hotel.staff.text("+14155559999", "Welcome").await.expect(202);
+    hotel.guest("+14155559999", "Eve").await;
     let found = hotel.staff.get("/guests?phone=%2B14155559999").await.expect(200);
     let path = format!("/guests/{}/erase", text(&found["data"][0], "guest_id"));
     hotel.admin.post(&path, &json!({})).await.expect(202);

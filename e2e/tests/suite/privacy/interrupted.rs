@@ -42,7 +42,7 @@ async fn an_erasure_goes_on_after_every_death() {
         })
         .await;
         until_erased(&process.admin(), &guest).await;
-        assert!(!super::traces::in_files(home.path(), b"zebra-file"), "{place}");
+        assert!(!super::traces::in_files(&home.path().join("media"), b"zebra-file"), "{place}");
         let message = process.api.get(&format!("/messages/{}", text(&sent, "message_id"))).await.expect(200);
         assert_eq!(message["erased"], true, "{place}");
         process.terminate().await;

@@ -33,7 +33,7 @@ async fn what_is_too_old_is_overwritten_and_the_rest_is_not() {
     .await;
     // Waits, and is older than what is kept when its time comes.
     let later = (chrono::Utc::now() + chrono::TimeDelta::days(60)).to_rfc3339();
-    let body = json!({"guest_phone": PHONE, "message_type": "text", "content": {"text": "in spring"}, "send_at": later});
+    let body = json!({"guest_phone": PHONE, "message_type": "template", "content": bellhop_e2e::batch::template(), "send_at": later});
     let waits = text(&hotel.staff.post("/messages/send", &body).await.expect(202), "message_id");
     let before = hotel.staff.get("/events?limit=1").await.expect(200);
     assert_eq!(before["data"][0]["sequence"], 1);
@@ -59,7 +59,7 @@ async fn what_is_too_old_is_overwritten_and_the_rest_is_not() {
     hotel.running.app().clean_up().await.unwrap();
     let left = traces::of(&hotel, &["zebra-words", "zebra-answer"]).await;
     assert!(left.is_empty(), "{left:#?}");
-    assert!(!traces::in_files(hotel.data_dir(), b"zebra-picture"));
+    assert!(!traces::in_files(&hotel.data_dir().join("media"), b"zebra-picture"));
     assert_eq!(hotel.staff.get(&format!("/media/{media}")).await.refused(410), "MEDIA_GONE");
     let message = hotel.staff.get(&format!("/messages/{}", text(&sent, "message_id"))).await.expect(200);
     assert_eq!(
@@ -67,7 +67,10 @@ async fn what_is_too_old_is_overwritten_and_the_rest_is_not() {
         (&json!(true), &json!("read"), &json!("text"))
     );
     let message = hotel.staff.get(&format!("/messages/{waits}")).await.expect(200);
-    assert_eq!((&message["erased"], &message["content"]["text"]), (&json!(false), &json!("in spring")));
+    assert_eq!(
+        (&message["erased"], &message["content"]["parameters"]["guest_name"]),
+        (&json!(false), &json!("Dana"))
+    );
     // The guest stays.
     hotel.staff.get(&format!("/guests/{}", guest_id(&hotel, PHONE).await)).await.expect(200);
     cursors_into_it_are_refused(&hotel).await;

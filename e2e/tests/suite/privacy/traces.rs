@@ -31,9 +31,7 @@ pub fn in_files(folder: &Path, bytes: &[u8]) -> bool {
         if path.is_dir() {
             return in_files(&path, bytes);
         }
-        // What SQLite gave up is overwritten by what comes next, not at once.
-        let is_database = path.file_name().is_some_and(|name| name.to_string_lossy().contains(".db"));
-        !is_database && std::fs::read(&path).unwrap().windows(bytes.len()).any(|part| part == bytes)
+        std::fs::read(&path).unwrap().windows(bytes.len()).any(|part| part == bytes)
     })
 }
 
