@@ -53,6 +53,11 @@ macro_rules! ids {
             pub const fn uuid(self) -> Uuid {
                 self.0
             }
+
+            /// Not after any that is made at this Unix time in milliseconds, or later.
+            pub fn first_of(unix_ms: i64) -> Self {
+                Self(Uuid::from_u128(u128::from(unix_ms.max(0).unsigned_abs()) << 80))
+            }
         }
 
         impl From<Uuid> for $name {
@@ -157,6 +162,15 @@ mod tests {
         let ids: Vec<_> = (0..1000).map(|_| MessageId::new()).collect();
         assert!(ids.is_sorted());
         assert!(ids.iter().map(ToString::to_string).is_sorted());
+    }
+
+    #[test]
+    fn the_first_of_a_time_comes_before_all_that_follow() {
+        let (seconds, nanos) = MessageId::new().uuid().get_timestamp().unwrap().to_unix();
+        let now = i64::try_from(seconds).unwrap() * 1_000 + i64::from(nanos / 1_000_000);
+        let before = MessageId::new();
+        assert!(MessageId::first_of(now) <= before && before < MessageId::first_of(now + 60_000));
+        assert_eq!(MessageId::first_of(-1).uuid(), Uuid::nil());
     }
 
     #[test]

@@ -33,7 +33,8 @@ impl<K: Hash + Eq + Clone> Allowances<K> {
 
     /// Whether there is one left; if not, how long until there is.
     pub fn check(&self, key: &K) -> Result<(), Duration> {
-        self.at(key, Instant::now()).map(|_| ())
+        let kept = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
+        self.at(&kept, key, Instant::now()).map(|_| ())
     }
 
     /// Takes one, or says how long until there is one.
@@ -50,8 +51,8 @@ impl<K: Hash + Eq + Clone> Allowances<K> {
     }
 
     fn take_at(&self, key: &K, now: Instant) -> Result<(), Duration> {
-        let whole_at = self.at(key, now)? + self.quota.every;
         let mut kept = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let whole_at = self.at(&kept, key, now)? + self.quota.every;
         if kept.len() >= self.most && !kept.contains_key(key) {
             make_room(&mut kept, now);
         }
@@ -60,8 +61,7 @@ impl<K: Hash + Eq + Clone> Allowances<K> {
     }
 
     /// When the key has its whole allowance again, if there is one left of it.
-    fn at(&self, key: &K, now: Instant) -> Result<Instant, Duration> {
-        let kept = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
+    fn at(&self, kept: &HashMap<K, Instant>, key: &K, now: Instant) -> Result<Instant, Duration> {
         let whole_at = kept.get(key).copied().unwrap_or(now).max(now);
         let gone = whole_at - now;
         let most = self.quota.every * self.quota.burst.saturating_sub(1);

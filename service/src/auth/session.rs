@@ -62,7 +62,13 @@ impl Doors {
         if let Some(from) = from {
             self.addresses.take(&from).map_err(too_many)?;
         }
-        self.accounts.take(&account.to_owned()).map_err(too_many)
+        self.accounts.take(&account.to_owned()).map_err(|wait| {
+            // The account's is no fault of everybody else who comes from there.
+            if let Some(from) = from {
+                self.addresses.give_back(&from);
+            }
+            too_many(wait)
+        })
     }
 
     pub fn was_right(&self, account: &str, from: Option<Address>) {
@@ -134,7 +140,11 @@ impl App {
         let began = Instant::now();
         let account = wish.email.trim().to_lowercase();
         self.doors.try_account(&account, wish.from)?;
-        let fitting = self.accounts_that_fit(&account, &wish).await?;
+        // What was not compared was not wrong: when too much is going on, nobody is locked out for that.
+        let fitting = self
+            .accounts_that_fit(&account, &wish)
+            .await
+            .inspect_err(|_| self.doors.was_right(&account, wish.from))?;
         let refused = match fitting.as_slice() {
             [one] => match self.open_session(one).await? {
                 Some(signed_in) => {

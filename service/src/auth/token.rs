@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::event::{self, rfc3339};
 use crate::idempotency::IdempotencyKey;
 use crate::page::{Page, PageRequest};
+use crate::subscription;
 
 const NAME_MAX: usize = 100;
 
@@ -178,7 +179,8 @@ impl App {
         Ok(Page::cut(rows, &page, |row| row.id).map(Into::into))
     }
 
-    /// Ends a token, from the next request on; not the one that asks.
+    /// Ends a token, from the next request on; not the one that asks. The webhooks that were configured with it are
+    /// paused: whoever had the token may be whom they tell.
     pub async fn revoke_token(&self, caller: &Caller, id: TokenId) -> Result<()> {
         caller.require(Right::ManageTokens)?;
         if caller.token_id() == Some(id) {
@@ -196,7 +198,9 @@ impl App {
             .await?;
         let row = revoked.first().ok_or_else(|| Error::not_found("token"))?;
         audit::record(&tx, scope, caller, Entry::of(AuditAction::TokenRevoked, id).gone(told(row))).await?;
+        subscription::pause_those_of(&tx, scope, id.uuid()).await?;
         tx.commit().await?;
+        self.deliveries.changed();
         tracing::info!(token = %id, "an API token was revoked");
         Ok(())
     }

@@ -62,7 +62,7 @@ impl App {
     ) -> Result<u64> {
         use delivery::Column;
         subscription::find(self.db.reader(), caller, id).await?;
-        let mut all = 0;
+        let (mut all, mut last) = (0, None);
         loop {
             let tx = self.db.begin().await?;
             let failed: Vec<DeliveryId> = delivery::Entity::find()
@@ -71,11 +71,15 @@ impl App {
                 .filter(Column::SubscriptionId.eq(id))
                 .filter(Expr::cust("status = 'failed'"))
                 .filter(Column::CreatedAt.gte(since))
+                // What fails again meanwhile is not meant.
+                .filter(Column::Id.gt(last.unwrap_or_else(|| DeliveryId::first_of(0))))
                 .order_by_asc(Column::Id)
                 .limit(PART)
                 .into_tuple()
                 .all(&tx)
                 .await?;
+            let is_last = (failed.len() as u64) < PART;
+            last = failed.last().copied();
             let part = due_again()
                 .filter(among(&tx, Column::Id, failed))
                 .filter(Expr::cust("status = 'failed'"))
@@ -90,7 +94,7 @@ impl App {
             }
             tx.commit().await?;
             all += part.rows_affected;
-            if part.rows_affected < PART {
+            if is_last {
                 break;
             }
         }

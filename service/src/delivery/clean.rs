@@ -1,7 +1,7 @@
 //! Deliveries and their attempts are kept for a time only.
 
 use bellhop_domain::DeliveryId;
-use bellhop_domain::delivery::KEPT_FOR;
+use bellhop_domain::delivery::{DeliveryStatus, KEPT_FOR};
 use bellhop_entity::{delivery, delivery_attempt};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -20,11 +20,15 @@ impl App {
     pub(crate) async fn forget_deliveries(&self) -> Result<u64> {
         let mut all = 0;
         for _ in 0..PARTS {
-            // Ids are in the order of their making.
+            let before = real_now() - KEPT_FOR;
             let oldest: Vec<DeliveryId> = delivery::Entity::find()
                 .select_only()
                 .column(delivery::Column::Id)
-                .filter(delivery::Column::CreatedAt.lt(real_now() - KEPT_FOR))
+                // Ids are in the order of their making, and by those there is an index.
+                .filter(delivery::Column::Id.lt(DeliveryId::first_of(before.timestamp_millis())))
+                .filter(delivery::Column::CreatedAt.lt(before))
+                // A partner that is away for a month finds what waited for it.
+                .filter(delivery::Column::Status.ne(DeliveryStatus::Pending))
                 .order_by_asc(delivery::Column::Id)
                 .limit(PART)
                 .into_tuple()

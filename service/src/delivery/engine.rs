@@ -12,17 +12,20 @@ use futures_util::StreamExt;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::fan_out::{Lost, Made};
 use super::runner::{Inbox, Runner};
-use super::{Live, lease_of};
+use super::{Lease, Live, ROOM, lease_of};
 use crate::app::App;
 use crate::db::in_time;
 use crate::error::Result;
 
 /// How stale a process's idea of the subscriptions may be.
 const REFRESH: Duration = Duration::from_secs(1);
+/// How long an attempt takes at most, with its record.
+const UNDER_WAY: Duration = Duration::from_secs(20);
 /// Rounds of a property before another one has its turn.
 const ROUNDS: usize = 10;
 
@@ -31,12 +34,12 @@ struct Engine {
     /// Of the leases that this process holds.
     token: Uuid,
     houses: HashMap<PropertyId, House>,
-    renewed: Option<Instant>,
 }
 
 /// A property whose events this process delivers.
-#[derive(Default)]
 struct House {
+    property: PropertyId,
+    lease: Arc<Lease>,
     places: BTreeMap<SubscriptionId, Place>,
 }
 
@@ -47,6 +50,7 @@ struct Place {
     cursor: Option<i64>,
     inbox: Arc<Inbox>,
     stop: CancellationToken,
+    runner: JoinHandle<()>,
 }
 
 impl Drop for Place {
@@ -59,7 +63,7 @@ impl App {
     /// Delivers events to partners until the token is cancelled.
     pub async fn deliver_webhooks(&self, stop: CancellationToken) {
         let token = crate::send::lease_token();
-        let mut engine = Engine { app: self.clone(), token, houses: HashMap::new(), renewed: None };
+        let mut engine = Engine { app: self.clone(), token, houses: HashMap::new() };
         let mut news = self.ports.wake.subscribe();
         let mut refreshed: Option<Instant> = None;
         while !stop.is_cancelled() {
@@ -81,6 +85,12 @@ impl App {
             }
         }
         drop(engine);
+        // Until nothing is under way: what another process finds pending, it sends.
+        let grace = tokio::time::timeout(UNDER_WAY, self.deliveries.room.acquire_many(ROOM as u32));
+        if grace.await.is_err() {
+            tracing::warn!("stopped with deliveries under way; their leases will run out");
+            return;
+        }
         if let Err(error) = in_time(self.release_deliveries(token)).await {
             tracing::debug!(%error, "leases of deliveries not released; they run out");
         }
@@ -138,30 +148,29 @@ impl Engine {
             of.entry(live.property).or_default().push(live);
         }
         self.houses.retain(|property, _| of.contains_key(property));
-        let third = lease_of(&self.app.config) / 3;
-        let renew = self.renewed.is_none_or(|at| at.elapsed() >= third);
         for (property, all) in of {
-            let known = self.houses.contains_key(&property);
-            if (renew || !known) && !self.app.hold_deliveries(property, self.token).await? {
-                if self.houses.remove(&property).is_some() {
-                    tracing::warn!(%property, "another process delivers this property's events now");
-                }
-                continue;
+            let house = self.houses.entry(property).or_insert_with(|| House::of(property));
+            if house.hold(&self.app, self.token).await? {
+                house.refresh(&self.app, all).await?;
+            } else {
+                self.leave(property);
             }
-            let house = self.houses.entry(property).or_default();
-            house.refresh(&self.app, all).await?;
-        }
-        if renew {
-            self.renewed = Some(Instant::now());
         }
         Ok(())
+    }
+
+    /// Another process has the lease, or had it meanwhile.
+    fn leave(&mut self, property: PropertyId) {
+        if self.houses.remove(&property).is_some_and(|house| !house.places.is_empty()) {
+            tracing::warn!(%property, "another process delivers this property's events now");
+        }
     }
 
     /// A round for every property. `false` when something is not as it was.
     async fn go_round(&mut self) -> bool {
         let mut as_it_was = true;
         for (property, house) in &mut self.houses {
-            match in_time(house.go_round(&self.app, *property)).await {
+            match in_time(house.go_round(&self.app, self.token)).await {
                 Ok(fine) => as_it_was &= fine,
                 Err(error) => tracing::warn!(%property, %error, "events not made into deliveries"),
             }
@@ -171,23 +180,44 @@ impl Engine {
 }
 
 impl House {
+    fn of(property: PropertyId) -> Self {
+        Self { property, lease: Arc::default(), places: BTreeMap::new() }
+    }
+
+    /// Renews the lease when a third of it is gone; whether it is this process's.
+    async fn hold(&self, app: &App, token: Uuid) -> Result<bool> {
+        let whole = lease_of(&app.config);
+        if self.lease.left() > whole * 2 / 3 {
+            return Ok(true);
+        }
+        // From before it was asked for: the database may have been slow to answer.
+        let until = Instant::now() + whole;
+        let held = app.hold_deliveries(self.property, token).await?;
+        if held {
+            self.lease.lasts(until);
+        }
+        Ok(held)
+    }
+
     async fn refresh(&mut self, app: &App, all: Vec<Live>) -> Result<()> {
         let ids: HashSet<SubscriptionId> = all.iter().map(|live| live.id).collect();
         self.places.retain(|id, _| ids.contains(id));
         for live in all {
             let cursor = app.begin_cursor(&live).await?;
             let live = Arc::new(live);
-            match self.places.get_mut(&live.id).filter(|place| place.live.ordered == live.ordered) {
+            match self.places.get_mut(&live.id).filter(|place| place.serves(&live)) {
                 Some(place) => {
                     place.inbox.renew(Arc::clone(&live));
-                    if place.live.row.asked_again != live.row.asked_again {
+                    // Also what was committed without this process learning that.
+                    if place.cursor != cursor || place.live.asked() != live.asked() {
                         place.inbox.look_again();
                     }
                     place.cursor = cursor;
                     place.live = live;
                 }
                 None => {
-                    self.places.insert(live.id, Place::begin(app, live, cursor));
+                    let place = Place::begin(app, (live, cursor), &self.lease);
+                    self.places.insert(place.live.id, place);
                 }
             }
         }
@@ -195,39 +225,41 @@ impl House {
     }
 
     /// Whether everything was as it is known here.
-    async fn go_round(&mut self, app: &App, property: PropertyId) -> Result<bool> {
+    async fn go_round(&mut self, app: &App, token: Uuid) -> Result<bool> {
         for _ in 0..ROUNDS {
-            let mut by_cursor: BTreeMap<i64, Vec<&Live>> = BTreeMap::new();
+            let mut by_cursor: BTreeMap<i64, Vec<Arc<Live>>> = BTreeMap::new();
             for place in self.places.values() {
                 if let Some(cursor) = place.cursor {
-                    by_cursor.entry(cursor).or_default().push(&place.live);
+                    by_cursor.entry(cursor).or_default().push(Arc::clone(&place.live));
                 }
             }
-            let mut moved = Vec::new();
+            let mut moved = false;
             // Those that are furthest first: one that has much to catch up with holds up nobody.
             for (cursor, live) in by_cursor.into_iter().rev() {
-                match app.fan_out(property, (cursor, &live)).await? {
+                if !self.hold(app, token).await? {
+                    return Ok(false);
+                }
+                match app.fan_out(self.property, (cursor, &live)).await? {
                     None => {}
                     Some(Err(Lost)) => return Ok(false),
                     Some(Ok(made)) => {
-                        let ids: Vec<SubscriptionId> = live.iter().map(|live| live.id).collect();
-                        moved.push((ids, made));
+                        moved = true;
+                        self.hand_over(&live, made);
                     }
                 }
             }
-            if moved.is_empty() {
+            if !moved {
                 break;
             }
-            moved.into_iter().for_each(|(ids, made)| self.hand_over(&ids, made));
         }
         self.replay(app).await
     }
 
-    fn hand_over(&mut self, ids: &[SubscriptionId], Made { mut items, upto }: Made) {
-        for id in ids {
-            let Some(place) = self.places.get_mut(id) else { continue };
+    fn hand_over(&mut self, to: &[Arc<Live>], Made { mut items, upto }: Made) {
+        for live in to {
+            let Some(place) = self.places.get_mut(&live.id) else { continue };
             place.cursor = Some(upto);
-            if let Some(items) = items.remove(id) {
+            if let Some(items) = items.remove(&live.id) {
                 place.inbox.hand_over(items);
             }
         }
@@ -247,11 +279,17 @@ impl House {
 }
 
 impl Place {
-    fn begin(app: &App, live: Arc<Live>, cursor: Option<i64>) -> Self {
+    fn begin(app: &App, (live, cursor): (Arc<Live>, Option<i64>), lease: &Arc<Lease>) -> Self {
         let inbox = Arc::new(Inbox::new(Arc::clone(&live)));
         let stop = CancellationToken::new();
-        let runner = Runner::new(app.clone(), Arc::clone(&inbox));
-        app.tasks.spawn(runner.run(stop.clone()));
-        Self { live, cursor, inbox, stop }
+        let runner = Runner::new(app.clone(), Arc::clone(&inbox), (Arc::clone(lease), stop.clone()));
+        let runner = app.tasks.spawn(runner.run());
+        Self { live, cursor, inbox, stop, runner }
+    }
+
+    /// Whether it can go on with the subscription as it is now. A runner ends when its receiver is gone, and
+    /// somebody may have said at once that it is back.
+    fn serves(&self, live: &Live) -> bool {
+        self.live.ordered == live.ordered && !self.runner.is_finished()
     }
 }

@@ -1,12 +1,13 @@
 //! From the numbered log to deliveries, a few hundred at a time.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bellhop_domain::delivery::DeliveryStatus;
 use bellhop_domain::{DeliveryId, PropertyId, SubscriptionId};
-use bellhop_entity::{event, subscription};
+use bellhop_entity::{delivery, event, subscription};
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -31,7 +32,7 @@ pub(super) struct Made {
     pub upto: i64,
 }
 
-/// The round was another process's: the cursors have moved.
+/// The cursors have moved, or a subscription is not what it was: other events may be wanted.
 pub(super) struct Lost;
 
 impl App {
@@ -40,24 +41,26 @@ impl App {
     pub(super) async fn fan_out(
         &self,
         property: PropertyId,
-        (cursor, live): (i64, &[&Live]),
+        (cursor, live): (i64, &[Arc<Live>]),
     ) -> Result<Option<Result<Made, Lost>>> {
         let most = (ROWS / live.len().max(1)).clamp(10, EVENTS);
         let events = self.numbered_events(property, (cursor, i64::MAX), most as u64).await?;
         let Some(upto) = events.last().and_then(|event| event.number) else { return Ok(None) };
         let now = real_now();
-        let made = pair(&events, live, now);
+        let live: Vec<&Live> = live.iter().map(AsRef::as_ref).collect();
+        let made = pair(&events, &live, now);
         let tx = self.db.begin().await?;
         insert(&tx, property, &made, INSERT_NEW).await?;
         let all = || among(&tx, subscription::Column::Id, live.iter().map(|live| live.id));
-        lock_in_order(&tx, Condition::all().add(all())).await?;
+        let locked = lock_in_order(&tx, Condition::all().add(all())).await?;
+        let same = |live: &&Live| locked.contains(&(live.id, live.row.updated_at));
         let moved = subscription::Entity::update_many()
             .col_expr(subscription::Column::Cursor, Expr::value(upto))
             .filter(all())
             .filter(subscription::Column::Cursor.eq(cursor))
             .exec(&tx)
             .await?;
-        if moved.rows_affected != live.len() as u64 {
+        if moved.rows_affected != live.len() as u64 || !live.iter().all(same) {
             tx.rollback().await?;
             return Ok(Some(Err(Lost)));
         }
@@ -80,9 +83,9 @@ impl App {
         let made = pair(&events, &[live], real_now());
         let upto = events.last().and_then(|event| event.number).filter(|upto| *upto < to);
         let tx = self.db.begin().await?;
+        lock_known(&tx, live.id, &events).await?;
         insert(&tx, live.property, &made, INSERT_AGAIN).await?;
-        // Another replay may have begun meanwhile.
-        subscription::Entity::update_many()
+        let noted = subscription::Entity::update_many()
             .col_expr(Column::ReplayAfter, Expr::value(upto))
             .col_expr(Column::ReplayTo, Expr::value(upto.map(|_| to)))
             .filter(Column::Id.eq(live.id))
@@ -90,7 +93,12 @@ impl App {
             .filter(Column::ReplayTo.eq(to))
             .exec(&tx)
             .await?;
-        tx.commit().await?;
+        if noted.rows_affected == 0 {
+            // Another replay has begun meanwhile, or this part was made: what was delivered since stays delivered.
+            tx.rollback().await?;
+        } else {
+            tx.commit().await?;
+        }
         Ok(true)
     }
 
@@ -112,6 +120,19 @@ impl App {
     }
 }
 
+/// Locks what there is of these events, in the order of all who write to deliveries.
+async fn lock_known(tx: &DatabaseTransaction, id: SubscriptionId, events: &[event::Model]) -> Result<()> {
+    use delivery::Column;
+    let known = delivery::Entity::find().select_only().column(Column::Id);
+    let known = known
+        .filter(Column::SubscriptionId.eq(id))
+        .filter(among(tx, Column::EventId, events.iter().map(|event| event.id)))
+        .order_by_asc(Column::Id)
+        .lock(LockType::NoKeyUpdate);
+    known.into_tuple::<DeliveryId>().all(tx).await?;
+    Ok(())
+}
+
 struct New {
     row: event::Model,
     item: Item,
@@ -131,7 +152,6 @@ fn pair(events: &[event::Model], live: &[&Live], now: DateTime<Utc>) -> Vec<(Sub
                 failures: 0,
                 due_at: now,
                 holds_until: None,
-                event: row.id,
             };
             made.push((live.id, New { row: row.clone(), item }));
         }
@@ -142,7 +162,8 @@ fn pair(events: &[event::Model], live: &[&Live], now: DateTime<Utc>) -> Vec<(Sub
 const INSERT_NEW: &str = "ON CONFLICT (subscription_id, event_id) DO NOTHING";
 
 const INSERT_AGAIN: &str = "ON CONFLICT (subscription_id, event_id) DO UPDATE SET \
-    status = excluded.status, failures = 0, due_at = excluded.due_at, holds_until = NULL, ended_at = NULL";
+    status = excluded.status, failures = 0, due_at = excluded.due_at, holds_until = NULL, ended_at = NULL, \
+    created_at = excluded.created_at";
 
 async fn insert(
     tx: &DatabaseTransaction,

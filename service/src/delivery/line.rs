@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use bellhop_domain::{ConversationId, DeliveryId, EventId};
+use bellhop_domain::{ConversationId, DeliveryId};
 use chrono::{DateTime, Utc};
 
 /// Deliveries of one subscription that are in memory.
@@ -24,8 +24,6 @@ pub(super) struct Item {
     pub due_at: DateTime<Utc>,
     /// So long it holds back what comes after it.
     pub holds_until: Option<DateTime<Utc>>,
-    /// Read for each attempt: what it says about a person may have been taken away since the last one.
-    pub event: EventId,
 }
 
 pub(super) struct Line {
@@ -155,7 +153,8 @@ impl Line {
             .any(|item| self.may_go(item, now))
     }
 
-    /// Makes room in a full line, when nothing in it may go: what is only held back is left to the rows.
+    /// Makes room in a full line, when nothing in it may go: what is only held back, and then what waits the longest
+    /// for its next attempt, is left to the rows.
     pub fn make_room(&mut self, now: DateTime<Utc>) {
         if self.known.len() >= LINE_MAX {
             let (go, held): (Vec<Item>, Vec<Item>) =
@@ -164,12 +163,23 @@ impl Line {
             for item in held {
                 self.known.remove(&item.id);
             }
+            self.holds.retain(|_, holds| {
+                holds.retain(|hold| hold.until > now);
+                !holds.is_empty()
+            });
+        }
+        if self.known.len() >= LINE_MAX {
+            // Those due last; what they hold back, they hold back still.
+            self.later.sort_unstable_by_key(|item| item.due_at);
+            for item in self.later.drain(self.later.len() / 2..) {
+                self.known.remove(&item.id);
+            }
         }
     }
 
     /// When something may go that may not now, but for what waits for one under way.
     pub fn wakes_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let due = self.later.iter().map(|item| item.due_at);
+        let due = self.later.iter().map(|item| item.due_at).filter(|at| *at > now);
         let held = self.holds.values().flatten().map(|hold| hold.until).filter(|until| *until > now);
         due.chain(held.filter(|_| !self.ready.is_empty())).min()
     }
@@ -194,7 +204,6 @@ mod tests {
             failures: 0,
             due_at: at(0),
             holds_until: None,
-            event: EventId::new(),
         }
     }
 
@@ -287,5 +296,23 @@ mod tests {
         line.make_room(at(1));
         assert!(line.offer(item(5000, None), at(1)) && line.can_go(at(1)));
         assert_eq!(line.next(at(1)).unwrap().number, 5000);
+    }
+
+    #[test]
+    fn those_who_wait_for_long_give_way_and_hold_back_still() {
+        let a = Some(ConversationId::new());
+        let mut line = line(true, (0..LINE_MAX as i64 - 1).map(|n| (n, None)).chain([(LINE_MAX as i64, a)]));
+        while let Some(item) = line.next(at(0)) {
+            let due = 1000 + item.number;
+            line.again(failed(item, due));
+        }
+        assert!(!line.offer(item(5000, None), at(1)) && !line.can_go(at(1)));
+        line.make_room(at(1));
+        assert!(line.offer(item(5000, None), at(1)) && line.offer(item(5001, a), at(1)));
+        assert_eq!(line.next(at(1)).unwrap().number, 5000);
+        assert!(line.next(at(299)).is_none(), "what gave way is still before it");
+        assert_eq!(line.next(at(300)).unwrap().number, 5001);
+        // Those that are due first have stayed.
+        assert_eq!(line.next(at(1000)).unwrap().number, 0);
     }
 }

@@ -79,7 +79,6 @@ fn item(row: delivery::Model) -> Item {
         failures: row.failures,
         due_at: row.due_at,
         holds_until: row.holds_until,
-        event: row.event_id,
     }
 }
 

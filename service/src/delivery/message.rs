@@ -1,19 +1,20 @@
 //! What a partner gets: made when it is sent, from the event's row, so that nothing erased goes out.
 
+use bellhop_domain::delivery::DeliveryStatus;
 use bellhop_domain::event::EventType;
 use bellhop_domain::ports::{WEBHOOK_AGENT, WebhookBody, WebhookRequest};
 use bellhop_domain::signing::{SigningSecret, signatures};
-use bellhop_domain::{EventId, PropertyId};
-use bellhop_entity::event;
+use bellhop_domain::{DeliveryId, EventId, PropertyId};
+use bellhop_entity::{delivery, event};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::db::real_now;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::rfc3339;
 
 /// An event, ready to be signed.
@@ -46,10 +47,15 @@ impl Message {
 }
 
 impl App {
-    /// The event as its row has it now, with addresses of files that are good from now on.
-    pub(super) async fn message_of(&self, id: EventId) -> Result<Message> {
-        let row = event::Entity::find().filter(event::Column::Id.eq(id)).one(self.db.reader()).await?;
-        let row = row.ok_or_else(|| Error::not_found("event"))?;
+    /// What a delivery is about: the event as its row has it now, with addresses of files that are good from now
+    /// on. `None` when it is not pending any more.
+    pub(super) async fn message_of(&self, id: DeliveryId) -> Result<Option<Message>> {
+        let pending = delivery::Entity::find_by_id(id)
+            .select_only()
+            .column(delivery::Column::EventId)
+            .filter(delivery::Column::Status.eq(DeliveryStatus::Pending));
+        let row = event::Entity::find().filter(event::Column::Id.in_subquery(pending.into_query()));
+        let Some(row) = row.one(self.db.reader()).await? else { return Ok(None) };
         let data = self.told_now(row.property_id, row.event, row.data);
         let body = Body {
             id: row.id,
@@ -59,7 +65,7 @@ impl App {
             property_id: Some(row.property_id),
             data: &data,
         };
-        Ok(Message { id: row.id, body: text(&body) })
+        Ok(Some(Message { id: row.id, body: text(&body) }))
     }
 }
 

@@ -18,14 +18,17 @@ pub(crate) mod numbers;
 mod record;
 mod runner;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bellhop_domain::event::EventType;
 use bellhop_domain::signing::SigningSecret;
 use bellhop_domain::subscription::RetryConfig;
-use bellhop_domain::{PropertyId, SubscriptionId};
+use bellhop_domain::{DeliveryId, PropertyId, SubscriptionId};
 use bellhop_entity::subscription;
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::LockType;
 use sea_orm::{Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio::sync::{Notify, Semaphore};
 
@@ -53,11 +56,46 @@ pub(crate) struct Deliveries {
     changed: Notify,
     room: Arc<Semaphore>,
     recorder: Gather<record::Outcome, ()>,
+    under_way: Mutex<HashSet<DeliveryId>>,
+}
+
+/// A delivery that this process has under way. A subscription that is stopped and taken up again gets a runner that
+/// knows nothing of what the former one still waits for.
+struct UnderWay<'a> {
+    of: &'a Deliveries,
+    id: DeliveryId,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.of.under_way().remove(&self.id);
+    }
+}
+
+/// How long a property's deliveries are this process's. Nothing leaves afterwards, however long whoever renews it
+/// is kept from that.
+#[derive(Default)]
+struct Lease(Mutex<Option<Instant>>);
+
+impl Lease {
+    fn lasts(&self, until: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    fn left(&self) -> Duration {
+        let until = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+    }
 }
 
 impl Default for Deliveries {
     fn default() -> Self {
-        Self { changed: Notify::new(), room: Arc::new(Semaphore::new(ROOM)), recorder: Gather::default() }
+        Self {
+            changed: Notify::new(),
+            room: Arc::new(Semaphore::new(ROOM)),
+            recorder: Gather::default(),
+            under_way: Mutex::default(),
+        }
     }
 }
 
@@ -65,6 +103,15 @@ impl Deliveries {
     /// Lets the process look at the subscriptions at once. Others do within a second.
     pub(crate) fn changed(&self) {
         self.changed.notify_one();
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashSet<DeliveryId>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `None` when it is under way already.
+    fn begin(&self, id: DeliveryId) -> Option<UnderWay<'_>> {
+        self.under_way().insert(id).then_some(UnderWay { of: self, id })
     }
 }
 
@@ -100,6 +147,11 @@ impl App {
 }
 
 impl Live {
+    /// What somebody wants once more.
+    fn asked(&self) -> (i32, Option<i64>, Option<i64>) {
+        (self.row.asked_again, self.row.replay_after, self.row.replay_to)
+    }
+
     /// How many requests it may have under way after so many failures in a row.
     fn share(&self, failures: i32) -> usize {
         if failures >= BREAKS_AFTER && self.retry_config.is_none() { 1 } else { SHARE }
@@ -107,13 +159,16 @@ impl Live {
 }
 
 /// Whoever writes to several subscriptions at once locks them first, by id: in the order in which their rows happen to
-/// be found, two would wait for each other.
-async fn lock_in_order(tx: &DatabaseTransaction, which: Condition) -> Result<()> {
+/// be found, two would wait for each other. Not for keys, which new deliveries hold shared in whatever order. Answers
+/// with when each was changed last.
+async fn lock_in_order(
+    tx: &DatabaseTransaction,
+    which: Condition,
+) -> Result<Vec<(SubscriptionId, DateTime<Utc>)>> {
     use subscription::Column;
-    let locked = subscription::Entity::find().select_only().column(Column::Id).filter(which);
-    let locked = locked.order_by_asc(Column::Id).lock_exclusive().into_tuple::<SubscriptionId>();
-    locked.all(tx).await?;
-    Ok(())
+    let locked = subscription::Entity::find().select_only().columns([Column::Id, Column::UpdatedAt]);
+    let locked = locked.filter(which).order_by_asc(Column::Id).lock(LockType::NoKeyUpdate);
+    Ok(locked.into_tuple().all(tx).await?)
 }
 
 /// How long a process may be silent before another delivers in its place: as long as one may hold a message, but

@@ -9,7 +9,7 @@ use bellhop_entity::subscription;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, Value};
 
-use super::lock_in_order;
+use super::{BREAKS_AFTER, lock_in_order};
 use crate::app::App;
 use crate::db::{in_time, real_now};
 use crate::error::Result;
@@ -58,8 +58,9 @@ impl Next {
     fn status(self) -> DeliveryStatus {
         match self {
             Self::Delivered => DeliveryStatus::Delivered,
-            Self::Again { .. } => DeliveryStatus::Pending,
-            Self::Failed { .. } | Self::Gone { .. } => DeliveryStatus::Failed,
+            // The receiver's events wait, this one with them.
+            Self::Again { .. } | Self::Gone { .. } => DeliveryStatus::Pending,
+            Self::Failed { .. } => DeliveryStatus::Failed,
         }
     }
 
@@ -141,11 +142,11 @@ impl App {
             return Ok(false);
         }
         let gone = tallies.iter().filter(|(_, tally)| tally.gone).map(|(id, _)| *id);
-        let over = Condition::any().add(subscription::Column::FailingSince.lte(now - FAILS_FOR)).add(among(
-            tx,
-            subscription::Column::Id,
-            gone,
-        ));
+        let for_long = Condition::all()
+            .add(subscription::Column::FailingSince.lte(now - FAILS_FOR))
+            // Two in a quiet week are no such time.
+            .add(subscription::Column::Failures.gte(BREAKS_AFTER));
+        let over = Condition::any().add(for_long).add(among(tx, subscription::Column::Id, gone));
         let over = subscription::Entity::find()
             .filter(among(tx, subscription::Column::Id, failed))
             .filter(subscription::Column::Status.eq(SubscriptionStatus::Active))
@@ -223,7 +224,8 @@ const SUBSCRIPTIONS: &str = "\
 fn columns(outcome: &Outcome, now: DateTime<Utc>) -> [Value; COLUMNS.len()] {
     let (due, holds, ended) = match outcome.next {
         Next::Again { due_at, holds_until, .. } => (due_at, Some(holds_until), None),
-        Next::Delivered | Next::Failed { .. } | Next::Gone { .. } => (now, None, Some(now)),
+        Next::Gone { .. } => (now, None, None),
+        Next::Delivered | Next::Failed { .. } => (now, None, Some(now)),
     };
     [
         outcome.delivery.into(),

@@ -9,17 +9,21 @@ use chrono::TimeDelta;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::Live;
 use super::line::{Item, LINE_MAX, Line};
 use super::message::{logged, signed};
 use super::numbers;
 use super::record::{Next, Outcome};
+use super::{Lease, Live};
 use crate::app::App;
 use crate::db::{in_time, real_now};
 use crate::failpoint;
 
 /// Between two reads of a backlog that gave nothing new.
 const RELOAD: Duration = Duration::from_millis(250);
+/// The same, of one that gave nothing new again and again: a partner that is away for days.
+const RELOAD_MOST: Duration = Duration::from_secs(5);
+/// After an attempt that could not be made, or of which nothing could be stored.
+const REST: Duration = Duration::from_secs(1);
 
 /// What a runner is told.
 pub(super) struct Inbox {
@@ -79,18 +83,31 @@ pub(super) struct Runner {
     /// There are rows that are not in the line.
     more: bool,
     reload_at: Instant,
+    reload_gap: Duration,
+    /// Nothing begins before: the database is away.
+    rests_until: Instant,
+    lease: Arc<Lease>,
+    stop: CancellationToken,
     /// What has this number or a smaller one was read from the rows.
     read_upto: i64,
 }
 
-/// An attempt that is over; without `next`, what came of it could not be stored.
+/// An attempt that is over.
 struct Ended {
     item: Item,
-    next: Option<Next>,
+    result: Attempted,
+}
+
+enum Attempted {
+    Stored(Next),
+    /// There is nothing to deliver any more.
+    NotWanted,
+    /// It was not made, or nothing of it could be stored: the row says that it is still to be made.
+    Unstored,
 }
 
 impl Runner {
-    pub fn new(app: App, inbox: Arc<Inbox>) -> Self {
+    pub fn new(app: App, inbox: Arc<Inbox>, (lease, stop): (Arc<Lease>, CancellationToken)) -> Self {
         let live = Arc::clone(&inbox.told().live);
         Self {
             line: Line::new(live.ordered),
@@ -98,6 +115,10 @@ impl Runner {
             failures: live.failures,
             more: true,
             reload_at: Instant::now(),
+            reload_gap: RELOAD,
+            rests_until: Instant::now(),
+            lease,
+            stop,
             read_upto: 0,
             app,
             inbox,
@@ -106,8 +127,9 @@ impl Runner {
     }
 
     /// Until it is stopped; what is under way then ends by itself.
-    pub async fn run(mut self, stop: CancellationToken) {
+    pub async fn run(mut self) {
         let (done, mut ended) = mpsc::unbounded_channel();
+        let stop = self.stop.clone();
         while !stop.is_cancelled() {
             self.take_in();
             if self.more && self.reload_at <= Instant::now() && !self.line.can_go(real_now()) {
@@ -135,6 +157,10 @@ impl Runner {
             (std::mem::take(&mut told.items), std::mem::take(&mut told.more))
         };
         self.more |= more;
+        if more || !items.is_empty() {
+            self.reload_gap = RELOAD;
+            self.reload_at = Ord::min(self.reload_at, Instant::now() + RELOAD);
+        }
         for item in items {
             // While there are rows that are not here, all come from the rows, in their order.
             if item.number > self.read_upto && (self.more || !self.line.offer(item, now)) {
@@ -144,7 +170,8 @@ impl Runner {
     }
 
     async fn reload(&mut self) {
-        self.reload_at = Instant::now() + RELOAD;
+        self.reload_at = Instant::now() + self.reload_gap;
+        self.reload_gap = Ord::min(self.reload_gap * 2, RELOAD_MOST);
         let now = real_now();
         self.line.make_room(now);
         match in_time(self.app.load_pending(self.live.id, self.live.ordered, now)).await {
@@ -152,6 +179,9 @@ impl Runner {
                 let mut fits = true;
                 for item in loaded.items {
                     fits &= self.line.offer(item, now);
+                }
+                if self.line.can_go(now) {
+                    self.reload_gap = RELOAD;
                 }
                 if let Some(upto) = loaded.all_upto {
                     self.read_upto = self.read_upto.max(upto);
@@ -167,40 +197,48 @@ impl Runner {
     fn start(&mut self, done: &mpsc::UnboundedSender<Ended>) {
         let share = self.live.share(self.failures);
         while self.under_way < share
+            && self.rests_until <= Instant::now()
             && let Some(item) = self.line.next(real_now())
         {
             self.under_way += 1;
             let (app, live, done) = (self.app.clone(), Arc::clone(&self.live), done.clone());
+            let (lease, stop) = (Arc::clone(&self.lease), self.stop.clone());
             self.app.tasks.spawn(async move {
-                let ended = app.attempt(&live, item).await;
+                let may = || !stop.is_cancelled() && !lease.left().is_zero();
+                let result = app.attempt(&live, &item, may).await;
                 // The runner may be gone.
-                done.send(ended).ok();
+                done.send(Ended { item, result }).ok();
             });
         }
     }
 
     /// Whether the receiver wants nothing any more.
-    fn settle(&mut self, Ended { mut item, next }: Ended) -> bool {
+    fn settle(&mut self, Ended { mut item, result }: Ended) -> bool {
         self.under_way -= 1;
-        match next {
-            Some(Next::Delivered) => {
+        match result {
+            Attempted::Stored(Next::Delivered) => {
                 self.failures = 0;
                 self.line.ended(&item);
             }
-            Some(Next::Again { failures, due_at, holds_until }) => {
+            Attempted::NotWanted => self.line.ended(&item),
+            Attempted::Stored(Next::Again { failures, due_at, holds_until }) => {
                 self.failures += 1;
                 item.attempts += 1;
                 (item.failures, item.due_at, item.holds_until) = (failures, due_at, Some(holds_until));
                 self.line.again(item);
             }
-            Some(Next::Failed { .. }) => {
+            Attempted::Stored(Next::Failed { .. }) => {
                 self.failures += 1;
                 self.line.ended(&item);
             }
-            Some(Next::Gone { .. }) => return true,
-            None => {
-                self.line.ended(&item);
-                self.more = true;
+            Attempted::Stored(Next::Gone { .. }) => return true,
+            Attempted::Unstored => {
+                // It keeps its place, or those behind it would overtake it.
+                let now = real_now();
+                item.due_at = now + TimeDelta::from_std(REST).unwrap_or_default();
+                item.holds_until = Some(item.holds_until.unwrap_or(now + HOLDS_BACK_FOR));
+                self.line.again(item);
+                self.rests_until = Instant::now() + REST;
             }
         }
         false
@@ -208,7 +246,12 @@ impl Runner {
 
     fn pause(&self) -> Duration {
         let now = real_now();
-        let due = self.line.wakes_at(now).and_then(|at| (at - now).to_std().ok());
+        let rest = self.rests_until.saturating_duration_since(Instant::now());
+        if self.under_way < self.live.share(self.failures) && self.line.can_go(now) {
+            // It became due a moment ago, or the database is away.
+            return rest.max(Duration::from_millis(1));
+        }
+        let due = self.line.wakes_at(now).map(|at| (at - now).to_std().unwrap_or_default());
         // While something may go, it goes when another ends.
         let reload = (self.more && !self.line.can_go(now))
             .then(|| self.reload_at.saturating_duration_since(Instant::now()));
@@ -219,16 +262,22 @@ impl Runner {
 }
 
 impl App {
-    async fn attempt(&self, live: &Live, item: Item) -> Ended {
+    async fn attempt(&self, live: &Live, item: &Item, may: impl Fn() -> bool) -> Attempted {
         // Never closed.
         let _place = self.deliveries.room.acquire().await;
-        let message = match in_time(self.message_of(item.event)).await {
-            Ok(message) => message,
+        let Some(_under_way) = self.deliveries.begin(item.id) else { return Attempted::Unstored };
+        let message = match in_time(self.message_of(item.id)).await {
+            Ok(Some(message)) => message,
+            // Somebody delivered it meanwhile.
+            Ok(None) => return Attempted::NotWanted,
             Err(error) => {
                 tracing::warn!(subscription = %live.id, %error, "an event was not read; its delivery waits");
-                return Ended { item, next: None };
+                return Attempted::Unstored;
             }
         };
+        if !may() {
+            return Attempted::Unstored;
+        }
         let (request, timestamp) = signed(&live.url, &live.secrets, &message);
         let sent = logged(&request);
         failpoint::here("delivery_before_call");
@@ -237,7 +286,7 @@ impl App {
         failpoint::here("delivery_answered");
         let took = began.elapsed();
         numbers::attempted(took, answer.as_ref().map(|reply| reply.status).ok());
-        let next = decide(live, &item, &answer);
+        let next = decide(live, item, &answer);
         let (status, error, answer) = match answer {
             Ok(Reply { status, body, .. }) => (Some(status), None, readable(&body)),
             Err(bounce) => (None, Some(bounce.to_string()), String::new()),
@@ -255,8 +304,7 @@ impl App {
             answer,
             next,
         };
-        let stored = self.record_delivery(outcome).await;
-        Ended { item, next: stored.then_some(next) }
+        if self.record_delivery(outcome).await { Attempted::Stored(next) } else { Attempted::Unstored }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::auth::Caller;
 use crate::error::{Error, Result};
 
 pub(crate) use secrets::{SECRETS, context};
-pub(crate) use stop::stop;
+pub(crate) use stop::{pause_those_of, stop};
 
 pub use change::{Rotated, SubscriptionChange};
 pub use configure::{Configured, SubscriptionDraft};

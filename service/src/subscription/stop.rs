@@ -5,8 +5,9 @@ use bellhop_domain::event::EventType;
 use bellhop_domain::subscription::SubscriptionStatus;
 use bellhop_entity::subscription;
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
 
 use crate::error::Result;
@@ -47,6 +48,24 @@ pub(crate) async fn stop(
     if stopped.rows_affected == 1 {
         tell(tx, Scope { property: row.property_id, at }, &row, Some(before)).await?;
         tracing::warn!(subscription = %row.id, %status, "a partner's webhook does not get its events any more");
+    }
+    Ok(())
+}
+
+/// Pauses what was configured by whom.
+pub(crate) async fn pause_those_of(tx: &DatabaseTransaction, scope: Scope, by: Uuid) -> Result<()> {
+    use subscription::Column;
+    let theirs = subscription::Entity::find()
+        .filter(Column::PropertyId.eq(scope.property))
+        .filter(Column::CreatedBy.eq(by))
+        .filter(Column::Status.eq(SubscriptionStatus::Active))
+        .filter(Column::RemovedAt.is_null())
+        .order_by_asc(Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .all(tx)
+        .await?;
+    for row in theirs {
+        stop(tx, scope.at, row, SubscriptionStatus::Paused).await?;
     }
     Ok(())
 }
