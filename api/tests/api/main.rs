@@ -4,6 +4,7 @@
 
 mod analytics;
 mod audit;
+mod audit_of_operations;
 mod batches;
 mod connections;
 mod consent;
