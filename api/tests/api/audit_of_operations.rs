@@ -209,6 +209,7 @@ fn body(operation: &str, things: &BTreeMap<&str, String>) -> Value {
             "access_token": format!("{HUSH}-2"), "app_secret": format!("{HUSH}-app"), "verify_token": HUSH})
         }
         "set_consent" => json!({"kind": "marketing", "state": "opted_in"}),
+        "assign_conversation" => json!({"staff_member_id": things["staff_member_id"]}),
         "update_guest" => json!({"notes": "x"}),
         "update_property" => json!({"name": "Seaside"}),
         "put_stay" => {
