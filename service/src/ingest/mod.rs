@@ -115,7 +115,8 @@ impl App {
         if group::is_of_statuses(&change) {
             return self.take_statuses(connection, change, digest).await;
         }
-        self.take_alone(connection, change, digest).await?;
+        // On the heap: as part of every caller's frame it would fill a thread's stack in a debug build.
+        Box::pin(self.take_alone(connection, change, digest)).await?;
         if is_about_limits {
             self.sync_account(connection.line.waba_id.clone());
         }
@@ -183,7 +184,8 @@ impl App {
                 Item::Message(message) => {
                     numbers::webhook_lag(message.timestamp, scope.at);
                     let stops = self.config.stop_words.are_in(&message.content);
-                    inbound::apply(tx, scope, connection, (*message, stops), &mut after).await?;
+                    // The same again.
+                    Box::pin(inbound::apply(tx, scope, connection, (*message, stops), &mut after)).await?;
                 }
                 Item::Revision(revision) => {
                     after.erased |=
