@@ -152,7 +152,8 @@ impl Tokens {
 
     /// Revoke an API token
     ///
-    /// For admins. Valid for no request that begins after the answer. A token does not revoke itself.
+    /// For admins. Valid for no request that begins after the answer. Webhooks that were configured with it are
+    /// paused. A token does not revoke itself.
     #[oai(path = "/tokens/:token_id", method = "delete", operation_id = "revoke_token")]
     async fn revoke(
         &self,

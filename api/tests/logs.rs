@@ -4,6 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "api/fake_ports.rs"]
+#[expect(dead_code, reason = "made for more tests than this one")]
+mod fake_ports;
 #[path = "api/fake_provider.rs"]
 mod fake_provider;
 #[path = "api/support.rs"]

@@ -12,6 +12,7 @@ mod consent_at_dispatch;
 mod contract;
 mod document;
 mod failures;
+mod fake_ports;
 mod fake_provider;
 mod guest_import;
 mod guests;

@@ -110,7 +110,7 @@ async fn a_server_that_lies_once_is_asked_again() {
         (json!({"sha256": "0".repeat(64)}), "another checksum"),
         (json!({"content_length": 7}), "another length"),
         (json!({"status": 500}), "an error"),
-        (json!({"redirect": "http://127.0.0.1:9/"}), "another host"),
+        (json!({"redirect": "http://127.0.0.1:9/"}), "from the other side"),
     ] {
         let mut media = lie;
         media["times"] = json!(1);

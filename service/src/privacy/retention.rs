@@ -188,9 +188,7 @@ impl App {
                 .await?;
             let found = old.len() as u64;
             if found > 0 {
-                let tx = self.db.begin().await?;
-                webhook_change::Entity::delete_many().filter(among(&tx, Column::Id, old)).exec(&tx).await?;
-                tx.commit().await?;
+                self.drop_changes(old).await?;
             }
             all += found;
             if found < PART {

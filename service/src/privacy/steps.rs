@@ -64,7 +64,7 @@ impl App {
             match self.carry_on(guest).await {
                 Ok(over) => ended += usize::from(over),
                 Err(error) => {
-                    tracing::error!(%guest, %error, "an erasure was not carried on; it is tried again")
+                    tracing::error!(%guest, %error, "an erasure was not carried on; it is tried again");
                 }
             }
         }

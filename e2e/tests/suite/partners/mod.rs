@@ -101,6 +101,35 @@ async fn the_guides_webhook_gets_the_guides_event() {
 }
 
 #[tokio::test]
+async fn what_a_revoked_token_configured_tells_nobody_any_more() {
+    let hotel = hotel().await;
+    let (partner, sink) = (partner_of(&hotel).await, Sink::open().await);
+    let made = configured(&partner, &wanted(&sink)).await;
+    let path = format!("/webhooks/{}", made["id"].as_str().unwrap());
+    let tokens = hotel.admin.get("/tokens").await.expect(200)["data"].as_array().cloned().unwrap();
+    let token = tokens.iter().find(|token| token["name"] == "PMS").unwrap()["token_id"].as_str().unwrap();
+    hotel.admin.ask(Method::DELETE, &format!("/tokens/{token}"), None, &[]).await.expect(204);
+    assert_eq!(hotel.admin.get(&path).await.expect(200)["status"], "paused");
+    hotel.guest(ANA, "Ana").await;
+    hotel.phones.writes(ANA, "My door code does not work").await;
+    eventually("the event", || async {
+        let events = hotel.admin.get("/events?types=inbound_message").await.expect(200);
+        events["data"]
+            .as_array()?
+            .iter()
+            .any(|event| event["data"]["message_content"] == "My door code does not work")
+            .then_some(())
+    })
+    .await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    assert!(sink.seen().is_empty());
+    // The admin knows better.
+    hotel.admin.ask(Method::PATCH, &path, Some(&json!({"status": "active"})), &[]).await.expect(200);
+    sink.until_taken("My door code does not work").await;
+    hotel.close().await;
+}
+
+#[tokio::test]
 async fn an_address_is_proven_and_a_partner_sees_its_own_only() {
     let hotel = hotel().await;
     let (partner, other) = (partner_of(&hotel).await, partner_of(&hotel).await);

@@ -24,9 +24,8 @@ const WORDS: [&str; 9] = [
     "zebra-notes",
 ];
 
-/// Everything that a guest leaves behind.
-async fn a_full_life(hotel: &Hotel, sink: &Sink) -> String {
-    hotel.guest(PHONE, "Zebulon").await;
+/// What guest and hotel say, and a partner is told.
+async fn said(hotel: &Hotel, sink: &Sink) {
     let all = [
         "inbound_message",
         "message_sent",
@@ -56,12 +55,10 @@ async fn a_full_life(hotel: &Hotel, sink: &Sink) -> String {
         .expect(202);
     hotel.staff.until(&text(&sent, "message_id"), &["read"]).await;
     photo(hotel, PHONE, MARK, "zebra-words on the beach").await;
-    let file =
-        hotel.staff.upload("document", "zebra-invoice.txt", b"zebra-invoice for Zebulon").await.expect(201);
-    let invoice = json!({"guest_phone": PHONE, "message_type": "document",
-        "content": {"media_id": file["media_id"], "caption": "zebra-invoice", "filename": "zebra-invoice.txt"}});
-    let sent = hotel.staff.post("/messages/send", &invoice).await.expect(202);
-    hotel.staff.until(&text(&sent, "message_id"), &["read"]).await;
+}
+
+/// What is known about the guest; who it is.
+async fn known(hotel: &Hotel) -> String {
     let guest = guest_id(hotel, PHONE).await;
     let about = json!({"name": "Zebulon Quixfield", "notes": "zebra-notes", "tier": "gold"});
     patch(&hotel.staff, &format!("/guests/{guest}"), about).await.expect(200);
@@ -71,6 +68,20 @@ async fn a_full_life(hotel: &Hotel, sink: &Sink) -> String {
     put(&hotel.admin, "/stays/pms/4711", stay).await.expect(200);
     let consent = json!({"kind": "marketing", "state": "opted_in", "evidence": "zebra-evidence"});
     put(&hotel.staff, &format!("/guests/{guest}/consent"), consent).await.expect(200);
+    guest
+}
+
+/// Everything that a guest leaves behind.
+async fn a_full_life(hotel: &Hotel, sink: &Sink) -> String {
+    hotel.guest(PHONE, "Zebulon").await;
+    said(hotel, sink).await;
+    let file =
+        hotel.staff.upload("document", "zebra-invoice.txt", b"zebra-invoice for Zebulon").await.expect(201);
+    let invoice = json!({"guest_phone": PHONE, "message_type": "document",
+        "content": {"media_id": file["media_id"], "caption": "zebra-invoice", "filename": "zebra-invoice.txt"}});
+    let sent = hotel.staff.post("/messages/send", &invoice).await.expect(202);
+    hotel.staff.until(&text(&sent, "message_id"), &["read"]).await;
+    let guest = known(hotel).await;
     let now = chrono::Utc::now().timestamp();
     let (wa_id, name) = (&PHONE[1..], "Zebulon");
     let first = json!({"id": "wamid.zebra", "timestamp": (now - 9).to_string(), "type": "text",
