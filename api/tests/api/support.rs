@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bellhop_api::Options;
 use bellhop_domain::consent::StopWords;
