@@ -2,6 +2,7 @@
 
 mod erasure;
 mod export;
+mod hidden;
 mod interrupted;
 mod retention;
 mod traces;
