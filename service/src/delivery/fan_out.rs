@@ -13,6 +13,7 @@ use sea_orm::{
 };
 
 use super::line::Item;
+use super::message::Fresh;
 use super::{Live, lock_in_order};
 use crate::app::App;
 use crate::db::real_now;
@@ -134,7 +135,7 @@ async fn lock_known(tx: &DatabaseTransaction, id: SubscriptionId, events: &[even
 }
 
 struct New {
-    row: event::Model,
+    row: Arc<Fresh>,
     item: Item,
 }
 
@@ -142,6 +143,7 @@ struct New {
 fn pair(events: &[event::Model], live: &[&Live], now: DateTime<Utc>) -> Vec<(SubscriptionId, New)> {
     let mut made = Vec::new();
     for row in events {
+        let fresh = Arc::new(Fresh::read_now(row.clone()));
         for live in live.iter().filter(|live| live.events.contains(&row.event)) {
             let conversation = row.data["conversation_id"].as_str().and_then(|id| id.parse().ok());
             let item = Item {
@@ -152,8 +154,9 @@ fn pair(events: &[event::Model], live: &[&Live], now: DateTime<Utc>) -> Vec<(Sub
                 failures: 0,
                 due_at: now,
                 holds_until: None,
+                fresh: Some(Arc::clone(&fresh)),
             };
-            made.push((live.id, New { row: row.clone(), item }));
+            made.push((live.id, New { row: Arc::clone(&fresh), item }));
         }
     }
     made
@@ -183,8 +186,8 @@ async fn insert(
         [
             item.id.into(),
             (*subscription).into(),
-            row.id.into(),
-            row.event.as_str().into(),
+            row.event.id.into(),
+            row.event.event.as_str().into(),
             item.number.into(),
             item.conversation.map(bellhop_domain::ConversationId::uuid).into(),
         ]

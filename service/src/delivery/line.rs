@@ -4,9 +4,12 @@
 //! line has room for some of what is pending; what does not fit is read from the rows again.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use bellhop_domain::{ConversationId, DeliveryId};
 use chrono::{DateTime, Utc};
+
+use super::message::Fresh;
 
 /// Deliveries of one subscription that are in memory.
 pub(super) const LINE_MAX: usize = 1000;
@@ -24,6 +27,8 @@ pub(super) struct Item {
     pub due_at: DateTime<Utc>,
     /// So long it holds back what comes after it.
     pub holds_until: Option<DateTime<Utc>>,
+    /// The event, of a delivery that was made a moment ago.
+    pub fresh: Option<Arc<Fresh>>,
 }
 
 pub(super) struct Line {
@@ -204,6 +209,7 @@ mod tests {
             failures: 0,
             due_at: at(0),
             holds_until: None,
+            fresh: None,
         }
     }
 

@@ -79,6 +79,7 @@ fn item(row: delivery::Model) -> Item {
         failures: row.failures,
         due_at: row.due_at,
         holds_until: row.holds_until,
+        fresh: None,
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a partner gets: made when it is sent, from the event's row, so that nothing erased goes out.
 
+use std::time::{Duration, Instant};
+
 use bellhop_domain::delivery::DeliveryStatus;
 use bellhop_domain::event::EventType;
 use bellhop_domain::ports::{WEBHOOK_AGENT, WebhookBody, WebhookRequest};
 use bellhop_domain::signing::{SigningSecret, signatures};
-use bellhop_domain::{DeliveryId, EventId, PropertyId};
+use bellhop_domain::{EventId, PropertyId};
 use bellhop_entity::{delivery, event};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -12,6 +14,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::line::Item;
 use crate::app::App;
 use crate::db::real_now;
 use crate::error::Result;
@@ -22,6 +25,25 @@ pub(crate) struct Message {
     /// The `webhook-id`.
     pub id: EventId,
     body: Bytes,
+}
+
+/// So long an event that was just read is not read again: what is erased meanwhile was on its way already.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// An event that was read to make deliveries of it.
+pub(super) struct Fresh {
+    pub event: event::Model,
+    until: Instant,
+}
+
+impl Fresh {
+    pub fn read_now(event: event::Model) -> Self {
+        Self { event, until: Instant::now() + FRESH }
+    }
+
+    fn still(&self) -> Option<&event::Model> {
+        (Instant::now() < self.until).then_some(&self.event)
+    }
 }
 
 /// The guides' `event` and `data`, and what else an event has.
@@ -49,13 +71,19 @@ impl Message {
 impl App {
     /// What a delivery is about: the event as its row has it now, with addresses of files that are good from now
     /// on. `None` when it is not pending any more.
-    pub(super) async fn message_of(&self, id: DeliveryId) -> Result<Option<Message>> {
-        let pending = delivery::Entity::find_by_id(id)
+    pub(super) async fn message_of(&self, item: &Item) -> Result<Option<Message>> {
+        if let Some(event) = item.fresh.as_ref().and_then(|fresh| fresh.still()) {
+            return Ok(Some(self.tell(event.clone())));
+        }
+        let pending = delivery::Entity::find_by_id(item.id)
             .select_only()
             .column(delivery::Column::EventId)
             .filter(delivery::Column::Status.eq(DeliveryStatus::Pending));
         let row = event::Entity::find().filter(event::Column::Id.in_subquery(pending.into_query()));
-        let Some(row) = row.one(self.db.reader()).await? else { return Ok(None) };
+        Ok(row.one(self.db.reader()).await?.map(|row| self.tell(row)))
+    }
+
+    fn tell(&self, row: event::Model) -> Message {
         let data = self.told_now(row.property_id, row.event, row.data);
         let body = Body {
             id: row.id,
@@ -65,7 +93,7 @@ impl App {
             property_id: Some(row.property_id),
             data: &data,
         };
-        Ok(Some(Message { id: row.id, body: text(&body) }))
+        Message { id: row.id, body: text(&body) }
     }
 }
 

@@ -224,6 +224,7 @@ impl Runner {
             Attempted::Stored(Next::Again { failures, due_at, holds_until }) => {
                 self.failures += 1;
                 item.attempts += 1;
+                item.fresh = None;
                 (item.failures, item.due_at, item.holds_until) = (failures, due_at, Some(holds_until));
                 self.line.again(item);
             }
@@ -236,6 +237,7 @@ impl Runner {
                 // It keeps its place, or those behind it would overtake it.
                 let now = real_now();
                 item.due_at = now + TimeDelta::from_std(REST).unwrap_or_default();
+                item.fresh = None;
                 item.holds_until = Some(item.holds_until.unwrap_or(now + HOLDS_BACK_FOR));
                 self.line.again(item);
                 self.rests_until = Instant::now() + REST;
@@ -266,7 +268,7 @@ impl App {
         // Never closed.
         let _place = self.deliveries.room.acquire().await;
         let Some(_under_way) = self.deliveries.begin(item.id) else { return Attempted::Unstored };
-        let message = match in_time(self.message_of(item.id)).await {
+        let message = match in_time(self.message_of(item)).await {
             Ok(Some(message)) => message,
             // Somebody delivered it meanwhile.
             Ok(None) => return Attempted::NotWanted,
