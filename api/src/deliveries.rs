@@ -96,7 +96,7 @@ pub struct Deliveries;
 impl Deliveries {
     /// What was delivered, the newest first
     ///
-    /// For admins and partners. Kept for 30 days.
+    /// For admins and partners. Kept for 30 days; what still waits, until it went.
     #[oai(
         path = "/webhooks/:webhook_id/deliveries",
         method = "get",

@@ -181,7 +181,8 @@ impl Runner {
                     fits &= self.line.offer(item, now);
                 }
                 if self.line.can_go(now) {
-                    self.reload_gap = RELOAD;
+                    // What comes after it is read as soon as it is under way.
+                    (self.reload_gap, self.reload_at) = (RELOAD, Instant::now());
                 }
                 if let Some(upto) = loaded.all_upto {
                     self.read_upto = self.read_upto.max(upto);
